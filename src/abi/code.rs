@@ -1,0 +1,59 @@
+//! Compiled code as inert data: what `compile` makes, `vm` publishes and artifacts keep.
+
+use crate::wasm::{DefinedFuncIndex, TrapCode};
+
+/// One compiled function of a module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompiledFunction {
+    /// The machine code; position independent but for `calls`.
+    pub bytes: Vec<u8>,
+    /// Where it calls functions of the same module directly.
+    pub calls: Vec<DirectCall>,
+    /// What the walk over frames and the trap handler have to know.
+    pub sites: Sites,
+}
+
+/// A place where code refers to a function of its module by a 32-bit displacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectCall {
+    /// Offset of the displacement's four bytes in the code.
+    pub offset: u32,
+    /// The function called.
+    pub callee: DefinedFuncIndex,
+}
+
+/// What is known about places in a function's code.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sites {
+    /// Bytes from the frame pointer down to where a frame keeps its context.
+    pub context_slot: u32,
+    /// Instructions that may trap, by code offset.
+    pub traps: Vec<TrapSite>,
+    /// The WebAssembly instructions that traps and calls come from: the offset of the trapping
+    /// instruction or of the return address, ascending, and the instruction's offset in the
+    /// function's body.
+    pub positions: Vec<(u32, u32)>,
+}
+
+/// An instruction that may trap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrapSite {
+    /// Its offset in the code.
+    pub offset: u32,
+    /// Why it traps.
+    pub code: TrapCode,
+}
+
+impl Sites {
+    /// The trap at this offset in the code.
+    pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
+        let found = self.traps.binary_search_by_key(&offset, |site| site.offset);
+        found.ok().map(|i| self.traps[i].code)
+    }
+
+    /// The offset in the body of the instruction at this trap or return address.
+    pub fn position_at(&self, offset: u32) -> Option<u32> {
+        let found = self.positions.binary_search_by_key(&offset, |position| position.0);
+        found.ok().map(|i| self.positions[i].1)
+    }
+}

@@ -1,0 +1,380 @@
+//! Memory that compiled code reads and writes. Each struct is written once; offsets derive from it.
+
+use std::ffi::c_void;
+use std::mem::{align_of, offset_of, size_of};
+
+use cranelift_entity::EntityRef;
+
+use crate::wasm::{GlobalIndex, HeapType, MemoryIndex, RefType, TableIndex};
+
+/// What every compiled function gets as its first argument: the head of an instance's, or of a
+/// host function's, context. An instance's arrays follow it at the offsets of a [`ContextLayout`].
+#[repr(C)]
+pub struct VMContext {
+    /// [`INSTANCE_MAGIC`] or [`HOST_MAGIC`].
+    pub magic: u64,
+    /// The store that the context belongs to.
+    pub store: *mut VMStore,
+    /// The address of each libcall, in the order of the `Libcall` enum.
+    pub libcalls: *const usize,
+    /// The canonical type of each of the module's types.
+    pub types: *const *const VMType,
+    /// The instance or host function that this is the context of.
+    pub owner: *mut c_void,
+}
+
+/// [`VMContext::magic`] of an instance.
+pub const INSTANCE_MAGIC: u64 = u64::from_le_bytes(*b"instance");
+/// [`VMContext::magic`] of a host function.
+pub const HOST_MAGIC: u64 = u64::from_le_bytes(*b"hostfunc");
+
+/// The context of a host function.
+#[repr(C)]
+pub struct VMHostContext {
+    /// The common head.
+    pub head: VMContext,
+    /// What the host trampoline calls: `(context, arguments, results)`, both arrays as
+    /// [`super::signature`] lays them out. Anything but 0 means that an error is to be raised.
+    pub call: unsafe extern "C" fn(*mut VMHostContext, *mut u8, *mut u8) -> u32,
+}
+
+/// What compiled code knows of a store.
+#[repr(C)]
+pub struct VMStore {
+    /// The lowest address that the stack pointer of compiled code may have.
+    pub stack_limit: usize,
+    /// Frame pointer of the wasm function that called out last.
+    pub exit_fp: usize,
+    /// Return address into the wasm function that called out last.
+    pub exit_pc: usize,
+}
+
+/// One entry into wasm, on the stack of the function that enters. Traps resume at what the entry
+/// trampoline has noted here.
+#[repr(C)]
+pub struct VMActivation {
+    /// Where execution goes on after a trap.
+    pub resume_pc: usize,
+    /// The stack pointer there.
+    pub resume_sp: usize,
+    /// The frame pointer there; also the frame at which a walk over wasm frames ends.
+    pub resume_fp: usize,
+}
+
+/// The canonical form of a function type in an engine. Compiled code only compares addresses.
+pub type VMType = c_void;
+
+/// What a reference to a function points to.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct VMFuncRef {
+    /// Its code, to be called with the tail calling convention.
+    pub code: *const u8,
+    /// The context to pass.
+    pub vmctx: *mut VMContext,
+    /// Its type.
+    pub ty: *const VMType,
+}
+
+/// An imported function: its parts at hand, and the reference that gives it identity.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct VMFuncImport {
+    /// As in [`VMFuncRef`].
+    pub code: *const u8,
+    /// As in [`VMFuncRef`].
+    pub vmctx: *mut VMContext,
+    /// The reference to the function.
+    pub func_ref: *const VMFuncRef,
+}
+
+/// A linear memory.
+#[repr(C)]
+pub struct VMMemory {
+    /// Address of its first byte.
+    pub base: *mut u8,
+    /// Its size in bytes.
+    pub len: usize,
+}
+
+/// A table.
+#[repr(C)]
+pub struct VMTable {
+    /// Address of its first element.
+    pub base: *mut u8,
+    /// The number of its elements.
+    pub len: usize,
+}
+
+/// A global: the value in little-endian form, from the first byte on.
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+pub struct VMGlobal {
+    /// The value.
+    pub bytes: [u8; 16],
+}
+
+/// What compiled code takes for granted of the linear memories it uses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MemoryStyle {
+    /// Every memory never moves, and every address that 32-bit index + [`GUARD_SIZE`] can reach
+    /// either is in the memory or faults.
+    Guarded,
+    /// Nothing: every access is checked against the memory's current size.
+    Checked,
+}
+
+/// Bytes after the 4 GiB that a 32-bit index reaches in which every access faults.
+pub const GUARD_SIZE: u64 = 32 << 20;
+
+/// Bytes of one table element: a function's address, or the 32-bit number of a host object.
+pub const fn element_size(ty: RefType) -> usize {
+    match ty.heap {
+        HeapType::Func => size_of::<*const VMFuncRef>(),
+        HeapType::Extern => size_of::<u32>(),
+    }
+}
+
+/// Offsets that do not depend on the module.
+pub mod offset {
+    use super::*;
+
+    /// [`VMContext::store`].
+    pub const CONTEXT_STORE: i32 = offset_of!(VMContext, store) as i32;
+    /// [`VMContext::libcalls`].
+    pub const CONTEXT_LIBCALLS: i32 = offset_of!(VMContext, libcalls) as i32;
+    /// [`VMContext::types`].
+    pub const CONTEXT_TYPES: i32 = offset_of!(VMContext, types) as i32;
+    /// [`VMHostContext::call`].
+    pub const HOST_CALL: i32 = offset_of!(VMHostContext, call) as i32;
+    /// [`VMStore::stack_limit`].
+    pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
+    /// [`VMStore::exit_fp`].
+    pub const STORE_EXIT_FP: i32 = offset_of!(VMStore, exit_fp) as i32;
+    /// [`VMStore::exit_pc`].
+    pub const STORE_EXIT_PC: i32 = offset_of!(VMStore, exit_pc) as i32;
+    /// [`VMActivation::resume_pc`].
+    pub const ACTIVATION_PC: i32 = offset_of!(VMActivation, resume_pc) as i32;
+    /// [`VMActivation::resume_sp`].
+    pub const ACTIVATION_SP: i32 = offset_of!(VMActivation, resume_sp) as i32;
+    /// [`VMActivation::resume_fp`].
+    pub const ACTIVATION_FP: i32 = offset_of!(VMActivation, resume_fp) as i32;
+    /// [`VMFuncRef::code`].
+    pub const FUNC_REF_CODE: i32 = offset_of!(VMFuncRef, code) as i32;
+    /// [`VMFuncRef::vmctx`].
+    pub const FUNC_REF_VMCTX: i32 = offset_of!(VMFuncRef, vmctx) as i32;
+    /// [`VMFuncRef::ty`].
+    pub const FUNC_REF_TYPE: i32 = offset_of!(VMFuncRef, ty) as i32;
+    /// [`VMFuncImport::code`].
+    pub const IMPORT_CODE: i32 = offset_of!(VMFuncImport, code) as i32;
+    /// [`VMFuncImport::vmctx`].
+    pub const IMPORT_VMCTX: i32 = offset_of!(VMFuncImport, vmctx) as i32;
+    /// [`VMFuncImport::func_ref`].
+    pub const IMPORT_FUNC_REF: i32 = offset_of!(VMFuncImport, func_ref) as i32;
+    /// [`VMMemory::base`].
+    pub const MEMORY_BASE: i32 = offset_of!(VMMemory, base) as i32;
+    /// [`VMMemory::len`].
+    pub const MEMORY_LEN: i32 = offset_of!(VMMemory, len) as i32;
+    /// [`VMTable::base`].
+    pub const TABLE_BASE: i32 = offset_of!(VMTable, base) as i32;
+    /// [`VMTable::len`].
+    pub const TABLE_LEN: i32 = offset_of!(VMTable, len) as i32;
+}
+
+/// How many entities of each kind an instance's context has room for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ContextShape {
+    /// Memories that the module defines.
+    pub memories: u32,
+    /// Globals that the module defines.
+    pub globals: u32,
+    /// Tables that the module defines.
+    pub tables: u32,
+    /// Memories that the module imports.
+    pub imported_memories: u32,
+    /// Globals that the module imports.
+    pub imported_globals: u32,
+    /// Tables that the module imports.
+    pub imported_tables: u32,
+    /// Functions that the module imports.
+    pub imported_funcs: u32,
+    /// Defined functions that can be referred to.
+    pub func_refs: u32,
+}
+
+/// Where in an instance's context each array is.
+#[derive(Clone, Debug)]
+pub struct ContextLayout {
+    shape: ContextShape,
+    memories: u32,
+    globals: u32,
+    tables: u32,
+    imported_memories: u32,
+    imported_globals: u32,
+    imported_tables: u32,
+    imported_funcs: u32,
+    func_refs: u32,
+    size: u32,
+}
+
+impl ContextLayout {
+    /// The layout for `shape`. Memories and globals come first: they are used most, and small
+    /// offsets make short instructions.
+    pub fn new(shape: ContextShape) -> ContextLayout {
+        let mut size = size_of::<VMContext>();
+        let mut array = |count: u32, item: usize, align: usize| {
+            let start = size.next_multiple_of(align);
+            size = start + count as usize * item;
+            // wasmparser allows 10^6 entities of a kind, so this stays far below 4 GiB.
+            start as u32
+        };
+        let pointer = size_of::<usize>();
+        let memories = array(shape.memories, size_of::<VMMemory>(), pointer);
+        let globals = array(shape.globals, size_of::<VMGlobal>(), align_of::<VMGlobal>());
+        let tables = array(shape.tables, size_of::<VMTable>(), pointer);
+        let imported_memories = array(shape.imported_memories, pointer, pointer);
+        let imported_globals = array(shape.imported_globals, pointer, pointer);
+        let imported_tables = array(shape.imported_tables, pointer, pointer);
+        let imported_funcs = array(shape.imported_funcs, size_of::<VMFuncImport>(), pointer);
+        let func_refs = array(shape.func_refs, size_of::<VMFuncRef>(), pointer);
+        ContextLayout {
+            shape,
+            memories,
+            globals,
+            tables,
+            imported_memories,
+            imported_globals,
+            imported_tables,
+            imported_funcs,
+            func_refs,
+            size: size as u32,
+        }
+    }
+
+    /// The counts that the layout was made for.
+    pub fn shape(&self) -> &ContextShape {
+        &self.shape
+    }
+
+    /// The size of the whole context in bytes.
+    pub fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    /// The alignment that a context needs.
+    pub const ALIGN: usize = align_of::<VMGlobal>();
+
+    /// Where the [`VMMemory`] of a memory is, or the pointer to it.
+    pub fn memory(&self, index: MemoryIndex) -> Place {
+        self.place(
+            index.index(),
+            self.shape.imported_memories,
+            self.imported_memories,
+            (self.memories, size_of::<VMMemory>()),
+        )
+    }
+
+    /// Where the [`VMGlobal`] of a global is, or the pointer to it.
+    pub fn global(&self, index: GlobalIndex) -> Place {
+        self.place(
+            index.index(),
+            self.shape.imported_globals,
+            self.imported_globals,
+            (self.globals, size_of::<VMGlobal>()),
+        )
+    }
+
+    /// Where the [`VMTable`] of a table is, or the pointer to it.
+    pub fn table(&self, index: TableIndex) -> Place {
+        self.place(
+            index.index(),
+            self.shape.imported_tables,
+            self.imported_tables,
+            (self.tables, size_of::<VMTable>()),
+        )
+    }
+
+    /// The global, among those that lie in the context, at this offset.
+    pub fn global_at(&self, offset: usize) -> Option<GlobalIndex> {
+        let number = offset.checked_sub(self.globals as usize)? / size_of::<VMGlobal>();
+        let number = u32::try_from(number).ok().filter(|number| *number < self.shape.globals)?;
+        Some(GlobalIndex::from_u32(self.shape.imported_globals + number))
+    }
+
+    fn place(&self, index: usize, imported: u32, pointers: u32, own: (u32, usize)) -> Place {
+        match index.checked_sub(imported as usize) {
+            None => Place::Pointer(offset_at(pointers, index, size_of::<usize>())),
+            Some(own_index) => Place::Inline(offset_at(own.0, own_index, own.1)),
+        }
+    }
+
+    /// The offset of the [`VMFuncImport`] of the imported function with this number.
+    pub fn imported_func(&self, number: u32) -> i32 {
+        offset_at(self.imported_funcs, number as usize, size_of::<VMFuncImport>())
+    }
+
+    /// The offset of the [`VMFuncRef`] with this number.
+    pub fn func_ref(&self, number: u32) -> i32 {
+        offset_at(self.func_refs, number as usize, size_of::<VMFuncRef>())
+    }
+}
+
+fn offset_at(start: u32, index: usize, size: usize) -> i32 {
+    i32::try_from(start as usize + index * size).expect("contexts are far smaller than 2 GiB")
+}
+
+/// Where in a context something is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It lies in the context, at this offset.
+    Inline(i32),
+    /// A pointer to it lies in the context, at this offset.
+    Pointer(i32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_do_not_overlap() {
+        let shape = ContextShape {
+            memories: 2,
+            globals: 3,
+            tables: 1,
+            imported_memories: 1,
+            imported_globals: 1,
+            imported_tables: 1,
+            imported_funcs: 2,
+            func_refs: 2,
+        };
+        let layout = ContextLayout::new(shape);
+        let mut spans = Vec::new();
+        let mut add = |place: Place, size: usize| match place {
+            Place::Inline(at) => spans.push((at as usize, size)),
+            Place::Pointer(at) => spans.push((at as usize, size_of::<usize>())),
+        };
+        for i in 0..3 {
+            add(layout.memory(MemoryIndex::from_u32(i)), size_of::<VMMemory>());
+        }
+        for i in 0..4 {
+            let place = layout.global(GlobalIndex::from_u32(i));
+            if let Place::Inline(at) = place {
+                assert_eq!(at as usize % align_of::<VMGlobal>(), 0);
+            }
+            add(place, size_of::<VMGlobal>());
+        }
+        for i in 0..2 {
+            add(layout.table(TableIndex::from_u32(i)), size_of::<VMTable>());
+            add(Place::Inline(layout.imported_func(i)), size_of::<VMFuncImport>());
+            add(Place::Inline(layout.func_ref(i)), size_of::<VMFuncRef>());
+        }
+        spans.sort();
+        let mut end = size_of::<VMContext>();
+        for (at, size) in spans {
+            assert!(at >= end);
+            end = at + size;
+        }
+        assert!(end <= layout.size());
+    }
+}

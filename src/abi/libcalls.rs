@@ -1,0 +1,75 @@
+//! The runtime functions that compiled code calls: one row each, read by both sides.
+//!
+//! A libcall follows the C calling convention and gets the caller's context before the arguments
+//! of its row. One that traps does not return.
+
+/// Passes every row to the macro `$m`.
+macro_rules! for_each_libcall {
+    ($m:ident) => {
+        $m! {
+            /// Grows a memory by `delta` pages; returns the pages it had, or -1.
+            memory_grow(memory: I32, delta: I64) -> I64;
+            /// Copies within a memory or between two.
+            memory_copy(to: I32, from: I32, dst: I64, src: I64, len: I64);
+            /// Fills a part of a memory with a byte.
+            memory_fill(memory: I32, dst: I64, value: I32, len: I64);
+            /// Copies from a data segment to a memory.
+            memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
+            /// Drops a data segment.
+            data_drop(data: I32);
+            /// Grows a table by `delta` elements of `value`; returns the size it had, or -1.
+            table_grow(table: I32, delta: I64, value: I64) -> I64;
+            /// Fills a part of a table with a reference.
+            table_fill(table: I32, dst: I64, value: I64, len: I64);
+            /// Copies within a table or between two.
+            table_copy(to: I32, from: I32, dst: I64, src: I64, len: I64);
+            /// Copies from an element segment to a table.
+            table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
+            /// Drops an element segment.
+            elem_drop(elem: I32);
+            /// Traps with the trap code `code`.
+            raise(code: I32);
+            /// Traps for want of stack, before the caller has done anything.
+            raise_stack_overflow();
+            /// Raises the error that the host function just called has left in the store.
+            raise_host_error();
+        }
+    };
+}
+pub(crate) use for_each_libcall;
+
+use super::signature::MachineType;
+
+macro_rules! declare {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ident),*) $(-> $result:ident)?;)*) => {
+        /// A runtime function that compiled code calls.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[allow(non_camel_case_types, reason = "a row's name is also its function's name")]
+        #[repr(usize)]
+        pub enum Libcall {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Libcall {
+            /// Every libcall, in order of their numbers.
+            pub const ALL: &[Libcall] = &[$(Libcall::$name),*];
+
+            /// The types of its arguments, after the context.
+            pub fn params(self) -> &'static [MachineType] {
+                match self {
+                    $(Libcall::$name => &[$(MachineType::$ty),*],)*
+                }
+            }
+
+            /// The type of its result.
+            pub fn result(self) -> Option<MachineType> {
+                match self {
+                    $(Libcall::$name => declare!(@result $($result)?),)*
+                }
+            }
+        }
+    };
+    (@result) => { None };
+    (@result $result:ident) => { Some(MachineType::$result) };
+}
+for_each_libcall!(declare);

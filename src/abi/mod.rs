@@ -1,0 +1,9 @@
+//! The wall between compiled code and the runtime: layouts, calls, and code as inert data.
+//! May use: wasm.
+//!
+//! `compile` and `vm` meet here and nowhere else. Nothing in this room runs anything.
+
+pub mod code;
+pub mod layout;
+pub mod libcalls;
+pub mod signature;

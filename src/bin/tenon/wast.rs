@@ -1,0 +1,470 @@
+//! `tenon wast`: runs the scripts of the specification's test suite.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use tenon::{
+    Engine, Error, Extern, ExternRef, Func, FuncType, Global, GlobalType, HeapType, Instance,
+    Limits, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Trap, TrapCode,
+    Val, ValType,
+};
+use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
+use wast::parser::{self, ParseBuffer};
+use wast::token::{F32, F64, Id};
+use wast::{QuoteWat, QuoteWatTest, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
+
+use crate::EngineArgs;
+
+/// Run WebAssembly test scripts.
+#[derive(Args)]
+pub struct Wast {
+    /// The scripts (.wast); of a folder, all scripts in it.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// What became of the directives.
+#[derive(Default, Clone, Copy)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Wast {
+    pub fn run(self) -> ExitCode {
+        let engine = match self.engine.engine() {
+            Ok(engine) => engine,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let mut total = Tally::default();
+        for file in self.files.iter().flat_map(|path| scripts(path)) {
+            let tally = run_file(&engine, &file);
+            total.passed += tally.passed;
+            total.failed += tally.failed;
+            total.skipped += tally.skipped;
+        }
+        println!(
+            "{} passed, {} failed, {} skipped",
+            total.passed, total.failed, total.skipped
+        );
+        if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// The scripts that a path stands for, in alphabetical order.
+fn scripts(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(path) else { return vec![path.to_owned()] };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let is_script = |path: &Path| path.extension().is_some_and(|e| e == "wast");
+    paths
+        .into_iter()
+        .flat_map(|path| if path.is_dir() || is_script(&path) { scripts(&path) } else { vec![] })
+        .collect()
+}
+
+fn run_file(engine: &Engine, file: &Path) -> Tally {
+    let failed = |message: String| {
+        println!("{}: {message}", file.display());
+        Tally { failed: 1, ..Tally::default() }
+    };
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut lexer = wast::lexer::Lexer::new(&text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = match ParseBuffer::new_with_lexer(lexer) {
+        Ok(buffer) => buffer,
+        Err(error) => return failed(error.to_string()),
+    };
+    let script = match parser::parse::<wast::Wast>(&buffer) {
+        Ok(script) => script,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut runner = match Runner::new(engine) {
+        Ok(runner) => runner,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut tally = Tally::default();
+    for directive in script.directives {
+        let (line, column) = directive.span().linecol_in(&text);
+        match runner.directive(directive) {
+            Ok(Outcome::Passed) => tally.passed += 1,
+            Ok(Outcome::Skipped(reason)) => {
+                tally.skipped += 1;
+                println!("{}:{}:{}: skipped: {reason}", file.display(), line + 1, column + 1);
+            }
+            Err(message) => {
+                tally.failed += 1;
+                println!("{}:{}:{}: {message}", file.display(), line + 1, column + 1);
+            }
+        }
+    }
+    tally
+}
+
+enum Outcome {
+    Passed,
+    Skipped(&'static str),
+}
+
+/// The state of a script.
+struct Runner {
+    engine: Engine,
+    store: Store,
+    linker: Linker,
+    /// The instance that commands without a name mean.
+    current: Option<Instance>,
+    instances: HashMap<String, Instance>,
+    modules: HashMap<String, Module>,
+    latest_module: Option<Module>,
+    /// The objects that `ref.extern` names.
+    externs: HashMap<u32, ExternRef>,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+impl Runner {
+    fn new(engine: &Engine) -> std::result::Result<Runner, Error> {
+        let store = Store::new(engine);
+        let mut linker = Linker::new(&store);
+        define_spectest(&mut linker)?;
+        Ok(Runner {
+            engine: engine.clone(),
+            store,
+            linker,
+            current: None,
+            instances: HashMap::new(),
+            modules: HashMap::new(),
+            latest_module: None,
+            externs: HashMap::new(),
+        })
+    }
+
+    fn directive(&mut self, directive: WastDirective) -> Result<Outcome> {
+        match directive {
+            WastDirective::Module(mut module) => {
+                let name = module.name().map(|id| id.name().to_owned());
+                let module = self.compile(&mut module)?.map_err(|e| e.to_string())?;
+                let instance = self.instantiate(&module).map_err(|e| e.to_string())?;
+                if let Some(name) = &name {
+                    self.instances.insert(name.clone(), instance.clone());
+                    self.modules.insert(name.clone(), module.clone());
+                }
+                self.latest_module = Some(module);
+                self.current = Some(instance);
+            }
+            WastDirective::ModuleDefinition(mut module) => {
+                let name = module.name().map(|id| id.name().to_owned());
+                let module = self.compile(&mut module)?.map_err(|e| e.to_string())?;
+                if let Some(name) = name {
+                    self.modules.insert(name, module.clone());
+                }
+                self.latest_module = Some(module);
+            }
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                let module = match module {
+                    Some(id) => self.modules.get(id.name()),
+                    None => self.latest_module.as_ref(),
+                };
+                let module = module.ok_or("no such module")?.clone();
+                let made = self.instantiate(&module).map_err(|e| e.to_string())?;
+                if let Some(id) = instance {
+                    self.instances.insert(id.name().to_owned(), made.clone());
+                }
+                self.current = Some(made);
+            }
+            WastDirective::Register { name, module, .. } => {
+                let instance = self.instance(module)?.clone();
+                self.linker.define_instance(name, &instance);
+            }
+            WastDirective::Invoke(invoke) => {
+                self.invoke(invoke)?.map_err(|e| e.to_string())?;
+            }
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let got = self.execute(exec)?.map_err(|e| e.to_string())?;
+                if got.len() != results.len() {
+                    return Err(format!("expected {} results, got {got:?}", results.len()));
+                }
+                for (got, wanted) in got.iter().zip(&results) {
+                    let WastRet::Core(wanted) = wanted else { return Ok(COMPONENTS) };
+                    if !self.matches(got, wanted) {
+                        return Err(format!("expected {wanted:?}, got {got:?}"));
+                    }
+                }
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                expect_trap(self.execute(exec)?, message)?;
+            }
+            WastDirective::AssertExhaustion { call, message, .. } => {
+                let result = self.invoke(call)?;
+                match expect_trap(result, message)? {
+                    Some(TrapCode::StackOverflow) => {}
+                    other => return Err(format!("expected exhaustion, got {other:?}")),
+                }
+            }
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                let mut module = QuoteWat::Wat(module);
+                let module = self.compile(&mut module)?.map_err(|e| e.to_string())?;
+                match self.instantiate(&module) {
+                    Ok(_) => return Err(format!("linked; expected '{message}'")),
+                    Err(Error::Link { message: got, .. }) if got.contains(message) => {}
+                    Err(error) => return Err(format!("expected '{message}', got: {error}")),
+                }
+            }
+            WastDirective::AssertMalformed { mut module, message, .. } => {
+                let text = matches!(module, QuoteWat::QuoteModule(..));
+                match module.to_test() {
+                    Ok(QuoteWatTest::Binary(bytes)) => {
+                        if Module::validate(&self.engine, &bytes).is_ok() {
+                            return Err(format!("is well-formed; expected '{message}'"));
+                        }
+                    }
+                    // Text that is wrong as text.
+                    Ok(QuoteWatTest::Text(text)) => {
+                        if Module::from_text(&self.engine, &text).is_ok() {
+                            return Err(format!("is well-formed; expected '{message}'"));
+                        }
+                    }
+                    Err(_) if text => {}
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            WastDirective::AssertInvalid { mut module, message, .. } => {
+                let Ok(bytes) = module.encode() else { return Ok(Outcome::Passed) };
+                if Module::validate(&self.engine, &bytes).is_ok() {
+                    return Err(format!("is valid; expected '{message}'"));
+                }
+            }
+            WastDirective::AssertMalformedCustom { .. }
+            | WastDirective::AssertInvalidCustom { .. } => {
+                return Ok(Outcome::Skipped("custom sections never make a module invalid"));
+            }
+            WastDirective::AssertException { .. } => {
+                return Ok(Outcome::Skipped("exceptions are not supported"));
+            }
+            WastDirective::AssertSuspension { .. } => {
+                return Ok(Outcome::Skipped("stack switching is not supported"));
+            }
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => {
+                return Ok(Outcome::Skipped("threads are not supported"));
+            }
+        }
+        Ok(Outcome::Passed)
+    }
+
+    /// The module; the outer error is the script's.
+    fn compile(&self, module: &mut QuoteWat) -> Result<std::result::Result<Module, Error>> {
+        let bytes = module.encode().map_err(|e| e.to_string())?;
+        Ok(Module::new(&self.engine, &bytes))
+    }
+
+    fn instantiate(&self, module: &Module) -> std::result::Result<Instance, Error> {
+        self.linker.instantiate(module)
+    }
+
+    fn instance(&self, name: Option<Id>) -> Result<&Instance> {
+        match name {
+            Some(id) => self.instances.get(id.name()).ok_or(format!("no instance {}", id.name())),
+            None => self.current.as_ref().ok_or("no instance yet".to_owned()),
+        }
+    }
+
+    /// Runs an action; the outer error is the script's.
+    fn execute(
+        &mut self,
+        execute: WastExecute,
+    ) -> Result<std::result::Result<Vec<Val>, Error>> {
+        match execute {
+            WastExecute::Invoke(invoke) => self.invoke(invoke),
+            WastExecute::Wat(module) => {
+                let module = self.compile(&mut QuoteWat::Wat(module))?;
+                Ok(module.and_then(|module| self.instantiate(&module)).map(|_| Vec::new()))
+            }
+            WastExecute::Get { module, global, .. } => {
+                match self.instance(module)?.export(global) {
+                    Some(Extern::Global(global)) => Ok(Ok(vec![global.get()])),
+                    _ => Err(format!("no global '{global}'")),
+                }
+            }
+        }
+    }
+
+    fn invoke(&mut self, invoke: WastInvoke) -> Result<std::result::Result<Vec<Val>, Error>> {
+        let args: Result<Vec<Val>> = invoke
+            .args
+            .iter()
+            .map(|arg| match arg {
+                WastArg::Core(arg) => self.argument(arg),
+                _ => Err("components are not supported".to_owned()),
+            })
+            .collect();
+        let func = self.instance(invoke.module)?.func(invoke.name);
+        let func = func.ok_or_else(|| format!("no function '{}'", invoke.name))?;
+        Ok(func.call(&args?))
+    }
+
+    fn argument(&mut self, arg: &WastArgCore) -> Result<Val> {
+        Ok(match arg {
+            WastArgCore::I32(value) => Val::I32(*value),
+            WastArgCore::I64(value) => Val::I64(*value),
+            WastArgCore::F32(value) => Val::F32(f32::from_bits(value.bits)),
+            WastArgCore::F64(value) => Val::F64(f64::from_bits(value.bits)),
+            WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
+            WastArgCore::RefNull(ty) => match ty {
+                wast::core::HeapType::Abstract { ty: AbstractHeapType::Func, .. } => {
+                    Val::FuncRef(None)
+                }
+                wast::core::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => {
+                    Val::ExternRef(None)
+                }
+                other => return Err(format!("argument ref.null {other:?}")),
+            },
+            WastArgCore::RefExtern(number) => {
+                let store = &self.store;
+                let object = self.externs.entry(*number);
+                object.or_insert_with(|| ExternRef::new(store, *number)).clone().into()
+            }
+            WastArgCore::RefHost(_) => return Err("argument ref.host".to_owned()),
+        })
+    }
+
+    fn matches(&self, got: &Val, wanted: &WastRetCore) -> bool {
+        match (got, wanted) {
+            (Val::I32(got), WastRetCore::I32(wanted)) => got == wanted,
+            (Val::I64(got), WastRetCore::I64(wanted)) => got == wanted,
+            (Val::F32(got), WastRetCore::F32(wanted)) => f32_matches(got.to_bits(), wanted),
+            (Val::F64(got), WastRetCore::F64(wanted)) => f64_matches(got.to_bits(), wanted),
+            (Val::V128(got), WastRetCore::V128(wanted)) => v128_matches(*got, wanted),
+            (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Func),
+            (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Extern),
+            (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
+            (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted))) => {
+                self.externs.get(wanted).is_some_and(|object| object.handle().is(got))
+            }
+            (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
+            (got, WastRetCore::Either(options)) => {
+                options.iter().any(|option| self.matches(got, option))
+            }
+            _ => false,
+        }
+    }
+}
+
+const COMPONENTS: Outcome = Outcome::Skipped("components are not supported");
+
+fn expect_trap(
+    result: std::result::Result<Vec<Val>, Error>,
+    message: &str,
+) -> Result<Option<TrapCode>> {
+    match result {
+        Ok(values) => Err(format!("expected trap '{message}', got {values:?}")),
+        Err(Error::Trap(trap)) => {
+            let got = trap.to_string();
+            if got.starts_with(message) || message.starts_with(&got) {
+                return Ok(trap.code());
+            }
+            Err(format!("expected trap '{message}', got '{got}'"))
+        }
+        Err(error) => Err(format!("expected trap '{message}', got: {error}")),
+    }
+}
+
+fn is_null(wanted: &Option<wast::core::HeapType>, got: HeapType) -> bool {
+    match wanted {
+        None => true,
+        Some(wast::core::HeapType::Abstract { ty, .. }) => match ty {
+            AbstractHeapType::Func | AbstractHeapType::NoFunc => got == HeapType::Func,
+            AbstractHeapType::Extern | AbstractHeapType::NoExtern => got == HeapType::Extern,
+            _ => false,
+        },
+        Some(_) => got == HeapType::Func,
+    }
+}
+
+fn f32_matches(got: u32, wanted: &NanPattern<F32>) -> bool {
+    const QUIET: u32 = 0x7fc0_0000;
+    match wanted {
+        NanPattern::CanonicalNan => got & 0x7fff_ffff == QUIET,
+        NanPattern::ArithmeticNan => got & QUIET == QUIET,
+        NanPattern::Value(wanted) => got == wanted.bits,
+    }
+}
+
+fn f64_matches(got: u64, wanted: &NanPattern<F64>) -> bool {
+    const QUIET: u64 = 0x7ff8_0000_0000_0000;
+    match wanted {
+        NanPattern::CanonicalNan => got & 0x7fff_ffff_ffff_ffff == QUIET,
+        NanPattern::ArithmeticNan => got & QUIET == QUIET,
+        NanPattern::Value(wanted) => got == wanted.bits,
+    }
+}
+
+fn v128_matches(got: u128, wanted: &V128Pattern) -> bool {
+    let lane = |width: usize, index: usize| (got >> (width * index)) as u64;
+    let mut lanes: Box<dyn Iterator<Item = bool>> = match wanted {
+        V128Pattern::I8x16(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| lane(8, i) as i8 == *w))
+        }
+        V128Pattern::I16x8(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| lane(16, i) as i16 == *w))
+        }
+        V128Pattern::I32x4(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| lane(32, i) as i32 == *w))
+        }
+        V128Pattern::I64x2(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| lane(64, i) as i64 == *w))
+        }
+        V128Pattern::F32x4(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| f32_matches(lane(32, i) as u32, w)))
+        }
+        V128Pattern::F64x2(w) => {
+            Box::new(w.iter().enumerate().map(|(i, w)| f64_matches(lane(64, i), w)))
+        }
+    };
+    lanes.all(|matches| matches)
+}
+
+/// The module `spectest` that scripts may import from.
+fn define_spectest(linker: &mut Linker) -> std::result::Result<(), Error> {
+    const MODULE: &str = "spectest";
+    let store = linker.store().clone();
+    let prints: [(&str, &[ValType]); 7] = [
+        ("print", &[]),
+        ("print_i32", &[ValType::I32]),
+        ("print_i64", &[ValType::I64]),
+        ("print_f32", &[ValType::F32]),
+        ("print_f64", &[ValType::F64]),
+        ("print_i32_f32", &[ValType::I32, ValType::F32]),
+        ("print_f64_f64", &[ValType::F64, ValType::F64]),
+    ];
+    for (name, params) in prints {
+        let ty = FuncType::new(params.iter().copied(), []);
+        let print = Func::new(&store, ty, |_, _, _| -> std::result::Result<(), Trap> { Ok(()) })?;
+        linker.define(MODULE, name, print);
+    }
+    for (name, value) in [
+        ("global_i32", Val::I32(666)),
+        ("global_i64", Val::I64(666)),
+        ("global_f32", Val::F32(666.6)),
+        ("global_f64", Val::F64(666.6)),
+    ] {
+        let ty = GlobalType { content: value.ty(), mutable: false };
+        linker.define(MODULE, name, Global::new(&store, ty, &value)?);
+    }
+    let limits = Limits { min: 10, max: Some(20) };
+    let ty = TableType { element: RefType::FUNC, limits };
+    linker.define(MODULE, "table", Table::new(&store, ty, &Val::FuncRef(None))?);
+    let limits = Limits { min: 1, max: Some(2) };
+    linker.define(MODULE, "memory", Memory::new(&store, MemoryType { limits })?);
+    Ok(())
+}

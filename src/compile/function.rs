@@ -1,0 +1,399 @@
+//! One function body to machine code: the state of translation and the steps around it.
+
+use cranelift_codegen::CompiledCode;
+use cranelift_codegen::ir::{
+    self, Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, SourceLoc, StackSlot,
+    StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
+use super::trampoline::with_stack_check;
+use super::{CompileError, Compiler, Scratch, Source, op};
+use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
+use crate::abi::layout::offset;
+use crate::abi::libcalls::Libcall;
+use crate::module;
+use crate::wasm::{DefinedFuncIndex, FuncType, ValType};
+
+/// Frames up to this size may be laid out before the stack is checked: the reserve below the
+/// stack limit takes them.
+const SMALL_FRAME: u32 = 4096;
+
+/// Locals that a function without calls can have while its frame stays small for sure.
+const FEW_LOCALS: usize = 64;
+
+pub(super) fn compile(
+    compiler: &Compiler,
+    scratch: &mut Scratch,
+    source: &Source,
+    index: DefinedFuncIndex,
+) -> Result<CompiledFunction, CompileError> {
+    let context = &mut scratch.context;
+    context.clear();
+    let func_index = source.module.func_index(index);
+    let ty = source.module.func_type(func_index);
+    context.func.signature = signature(ty);
+    let range = source.module.bodies[index].clone();
+    let start = range.start;
+    let reader = BinaryReader::new(&source.bytes[range], start as u64);
+    let body = FunctionBody::new(reader);
+
+    let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
+    let translated = translate(&mut builder, compiler, source, ty, &body);
+    let context_slot = match translated {
+        Ok(slot) => slot,
+        Err(error) => {
+            // A builder with an unfinished function cannot be used again.
+            scratch.builder = FunctionBuilderContext::new();
+            return Err(error);
+        }
+    };
+    builder.finalize(compiler.isa.frontend_config());
+
+    if let Err(error) = context.compile(&*compiler.isa, &mut Default::default()) {
+        return Err(CompileError::codegen(&error.inner));
+    }
+    let code = context.take_compiled_code().expect("it has just been compiled");
+    let callees = |name| match &context.func.params.user_named_funcs()[name] {
+        ir::UserExternalName { namespace: 0, index } => DefinedFuncIndex::from_u32(*index),
+        other => unreachable!("no function is called {other}"),
+    };
+    let mut compiled = collect(&code, context_slot, start as u32, callees)?;
+    if !compiler.signals() && frame_size(&code) > SMALL_FRAME {
+        let needed = frame_size(&code) as usize;
+        let (bytes, shift) =
+            with_stack_check(&*compiler.isa, signature(ty), needed, &compiled.bytes)?;
+        compiled.bytes = bytes;
+        shift_offsets(&mut compiled, shift as u32);
+    }
+    Ok(compiled)
+}
+
+fn frame_size(code: &CompiledCode) -> u32 {
+    code.buffer.frame_layout().expect("the code generator reports frames").frame_to_fp_offset
+}
+
+/// Takes what is to be kept out of the code generator's result.
+fn collect(
+    code: &CompiledCode,
+    context_slot: StackSlot,
+    body_start: u32,
+    callee: impl Fn(ir::UserExternalNameRef) -> DefinedFuncIndex,
+) -> Result<CompiledFunction, CompileError> {
+    let buffer = &code.buffer;
+    let mut calls = Vec::new();
+    for reloc in buffer.relocs() {
+        let cranelift_codegen::FinalizedRelocTarget::ExternalName(ExternalName::User(name)) =
+            reloc.target
+        else {
+            unreachable!("no other relocations are possible: {reloc:?}")
+        };
+        debug_assert_eq!((reloc.kind, reloc.addend), (env::CALL_RELOC, -4));
+        calls.push(DirectCall { offset: reloc.offset, callee: callee(name) });
+    }
+
+    let frame = buffer.frame_layout().expect("the code generator reports frames");
+    let context_slot = frame.frame_to_fp_offset - frame.stackslots[context_slot].offset;
+    let mut sites = Sites { context_slot, ..Sites::default() };
+    let srclocs = buffer.get_srclocs_sorted();
+    let position = |offset: u32| {
+        let next = srclocs.partition_point(|loc| loc.start <= offset);
+        let loc = next.checked_sub(1).map(|i| &srclocs[i]);
+        match loc {
+            Some(loc) if offset < loc.end && !loc.loc.is_default() => loc.loc.bits() - body_start,
+            _ => 0,
+        }
+    };
+    for trap in buffer.traps() {
+        let Some(code) = from_trap_code(trap.code) else {
+            return Err(CompileError(format!("unknown trap {}", trap.code)));
+        };
+        sites.traps.push(TrapSite { offset: trap.offset, code });
+        sites.positions.push((trap.offset, position(trap.offset)));
+    }
+    for call in buffer.call_sites() {
+        sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
+    }
+    sites.traps.sort_by_key(|trap| trap.offset);
+    sites.positions.sort();
+    sites.positions.dedup_by_key(|position| position.0);
+    Ok(CompiledFunction { bytes: buffer.data().to_vec(), calls, sites })
+}
+
+fn shift_offsets(code: &mut CompiledFunction, by: u32) {
+    code.calls.iter_mut().for_each(|call| call.offset += by);
+    code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
+    code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+}
+
+/// Fills the builder with the function; the slot in which its frames keep their context.
+fn translate<'a>(
+    b: &mut FunctionBuilder<'a>,
+    compiler: &Compiler,
+    source: &Source,
+    ty: &FuncType,
+    body: &FunctionBody,
+) -> Result<StackSlot, CompileError> {
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    b.seal_block(entry);
+    let vmctx = b.block_params(entry)[0];
+
+    let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+    let keep_context = b.ins().stack_store(POINTER, vmctx, slot, 0);
+
+    let mut t = Translator {
+        env: Env::new(compiler, source, vmctx),
+        b,
+        stack: Vec::new(),
+        control: Vec::new(),
+        locals: Vec::new(),
+        reachable: true,
+    };
+    if !compiler.signals() {
+        check_stack(&mut t);
+    }
+    declare_locals(&mut t, ty, body, entry)?;
+    let mut reader = body.get_operators_reader().map_err(malformed)?;
+    let exit = t.begin_function(ty);
+    while !reader.eof() {
+        let (operator, position) = reader.read_with_offset().map_err(malformed)?;
+        t.b.set_srcloc(SourceLoc::new(position as u32));
+        op::translate(&mut t, &operator)?;
+    }
+    t.end_function(exit);
+
+    let (locals, calls, traps) = (t.locals.len(), t.env.calls, t.env.traps);
+    if compiler.signals() && (calls || locals > FEW_LOCALS) {
+        set_stack_limit(b);
+    }
+    if !calls && !traps {
+        // No walk over frames ever sees this one.
+        b.func.layout.remove_inst(keep_context);
+        b.func.sized_stack_slots[slot].size = 0;
+    }
+    Ok(slot)
+}
+
+/// What validation has accepted decodes, but decoding returns a result all the same.
+fn malformed(error: wasmparser::Error) -> CompileError {
+    CompileError(format!("malformed function body: {error}"))
+}
+
+/// Lets the prologue compare the stack pointer with the store's limit.
+fn set_stack_limit(b: &mut FunctionBuilder) {
+    let flags = b.func.dfg.mem_flags.insert_unchecked(constant_flags());
+    let vmctx = b.create_global_value(GlobalValueData::VMContext);
+    let load = |base, offset: i32| GlobalValueData::Load {
+        base,
+        offset: offset.into(),
+        global_type: POINTER,
+        flags,
+    };
+    let store = b.create_global_value(load(vmctx, offset::CONTEXT_STORE));
+    let limit = b.create_global_value(load(store, offset::STORE_STACK_LIMIT));
+    b.func.stack_limit = Some(limit);
+}
+
+/// Compares the stack pointer with the store's limit without trap instructions. The frame exists
+/// already; a large one has been checked before (see [`compile`]).
+fn check_stack(t: &mut Translator) {
+    let store = t.b.ins().load(POINTER, constant_flags(), t.env.vmctx, offset::CONTEXT_STORE);
+    let flags = t.env.context_flags(t.b);
+    let limit = t.b.ins().load(POINTER, flags, store, offset::STORE_STACK_LIMIT);
+    let sp = t.b.ins().get_stack_pointer(POINTER);
+    let below = t.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
+    let overflow = t.b.create_block();
+    let enough = t.b.create_block();
+    t.b.ins().brif(below, overflow, &[], enough, &[]);
+    t.b.seal_block(overflow);
+    t.b.seal_block(enough);
+    t.b.switch_to_block(overflow);
+    t.b.set_cold_block(overflow);
+    t.env.libcall(t.b, Libcall::raise_stack_overflow, &[]);
+    t.b.ins().trap(env::UNREACHED);
+    t.b.switch_to_block(enough);
+}
+
+fn declare_locals(
+    t: &mut Translator,
+    ty: &FuncType,
+    body: &FunctionBody,
+    entry: Block,
+) -> Result<(), CompileError> {
+    for (i, ty) in ty.params().iter().enumerate() {
+        let value = t.b.block_params(entry)[i + 1];
+        let variable = t.b.declare_var(clif_type(*ty));
+        t.b.def_var(variable, value);
+        t.locals.push(variable);
+    }
+    for group in body.get_locals_reader().map_err(malformed)? {
+        let (count, ty) = group.map_err(malformed)?;
+        let ty = t.value_type(ty)?;
+        let zero = t.zero(clif_type(ty));
+        for _ in 0..count {
+            let variable = t.b.declare_var(clif_type(ty));
+            t.b.def_var(variable, zero);
+            t.locals.push(variable);
+        }
+    }
+    Ok(())
+}
+
+/// The state of translating one function.
+pub(super) struct Translator<'b, 'a> {
+    pub(super) b: &'b mut FunctionBuilder<'a>,
+    pub(super) env: Env<'b>,
+    /// The operand stack.
+    pub(super) stack: Vec<Value>,
+    /// The blocks that are open, outermost first.
+    pub(super) control: Vec<Frame>,
+    pub(super) locals: Vec<Variable>,
+    /// Whether the current position can be reached. Where it cannot, nothing is emitted and the
+    /// stack holds nothing that is used.
+    pub(super) reachable: bool,
+}
+
+/// A block that is open.
+pub(super) struct Frame {
+    pub(super) kind: FrameKind,
+    /// Where a branch to this block goes.
+    pub(super) target: Block,
+    /// How many values such a branch takes along.
+    pub(super) arity: usize,
+    /// The height of the operand stack below the block's parameters.
+    pub(super) height: usize,
+    /// Whether a branch to `target` has been emitted.
+    pub(super) branched: bool,
+}
+
+/// What an open block is.
+pub(super) enum FrameKind {
+    /// A `block`, or the function's body.
+    Block,
+    /// A `loop`.
+    Loop,
+    /// The first part of an `if`: where the condition's failure goes, and the `if`'s parameters.
+    If { otherwise: Block, params: Vec<Value> },
+    /// The second part of an `if`.
+    Else,
+    /// A block that begins where nothing reaches.
+    Dead,
+}
+
+impl Translator<'_, '_> {
+    fn begin_function(&mut self, ty: &FuncType) -> Block {
+        let exit = self.block_with_params(ty.results());
+        self.control.push(Frame {
+            kind: FrameKind::Block,
+            target: exit,
+            arity: ty.results().len(),
+            height: 0,
+            branched: false,
+        });
+        exit
+    }
+
+    fn end_function(&mut self, exit: Block) {
+        debug_assert!(self.control.is_empty(), "the last `end` closes the function's body");
+        if self.reachable {
+            debug_assert_eq!(self.b.current_block(), Some(exit));
+            let values = std::mem::take(&mut self.stack);
+            self.b.ins().return_(&values);
+        }
+    }
+
+    /// A new block that takes values of these types.
+    pub(super) fn block_with_params(&mut self, types: &[ValType]) -> Block {
+        let block = self.b.create_block();
+        for ty in types {
+            self.b.append_block_param(block, clif_type(*ty));
+        }
+        block
+    }
+
+    /// Our form of a type in the code section.
+    pub(super) fn value_type(&self, ty: wasmparser::ValType) -> Result<ValType, CompileError> {
+        module::value_type(ty).map_err(|_| CompileError(format!("unsupported type {ty}")))
+    }
+
+    /// Zero, null for references.
+    pub(super) fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            types::F32 => self.b.ins().f32const(0.0),
+            types::F64 => self.b.ins().f64const(0.0),
+            types::I8X16 => {
+                let bytes = self.b.func.dfg.constants.insert(vec![0; 16].into());
+                self.b.ins().vconst(types::I8X16, bytes)
+            }
+            integer => self.b.ins().iconst(integer, 0),
+        }
+    }
+
+    pub(super) fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    pub(super) fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validation has checked the operand stack")
+    }
+
+    pub(super) fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    pub(super) fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// Takes `count` values from the stack, in order, in the form that other blocks and
+    /// functions expect.
+    pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        let values = self.stack.split_off(self.stack.len() - count);
+        values.into_iter().map(|value| self.canonical(value)).collect()
+    }
+
+    /// The topmost `count` values, which stay, as arguments of a branch.
+    pub(super) fn branch_args(&mut self, count: usize) -> Vec<BlockArg> {
+        let start = self.stack.len() - count;
+        for i in start..self.stack.len() {
+            self.stack[i] = self.canonical(self.stack[i]);
+        }
+        self.stack[start..].iter().map(|value| BlockArg::Value(*value)).collect()
+    }
+
+    /// A vector as bytes, anything else as it is.
+    pub(super) fn canonical(&mut self, value: Value) -> Value {
+        if self.type_of(value).is_vector() { self.cast(value, types::I8X16) } else { value }
+    }
+
+    /// A vector with lanes of another type.
+    pub(super) fn cast(&mut self, value: Value, ty: Type) -> Value {
+        if self.type_of(value) == ty {
+            return value;
+        }
+        let flags = ir::MemFlagsData::new().with_endianness(ir::Endianness::Little);
+        self.b.ins().bitcast(ty, flags, value)
+    }
+
+    pub(super) fn type_of(&self, value: Value) -> Type {
+        self.b.func.dfg.value_type(value)
+    }
+
+    /// Goes on in a new block that nothing reaches yet but the instruction just emitted.
+    pub(super) fn switch_to_sealed(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+    }
+
+    /// An operator of a proposal that is not implemented; validation has refused it already.
+    pub(super) fn unsupported(&self, operator: &Operator) -> CompileError {
+        CompileError(format!("unsupported instruction {operator:?}"))
+    }
+}

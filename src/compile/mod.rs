@@ -1,0 +1,129 @@
+//! One function or trampoline to machine code, as inert data. May use: wasm, module, abi.
+
+mod artifact;
+mod env;
+mod function;
+mod heap;
+mod isa;
+mod op;
+mod trampoline;
+
+use std::fmt;
+
+use cranelift_codegen::Context;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_frontend::FunctionBuilderContext;
+
+use crate::abi::code::CompiledFunction;
+use crate::abi::layout::{ContextLayout, MemoryStyle};
+use crate::module::ModuleInfo;
+use crate::wasm::{DefinedFuncIndex, FuncType};
+
+pub use artifact::Artifact;
+pub use isa::Settings;
+
+/// Makes machine code for this machine. Shared by all threads that compile.
+pub struct Compiler {
+    isa: OwnedTargetIsa,
+    settings: Settings,
+    target: String,
+}
+
+/// Memory that compiling one function after another uses again.
+pub struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+}
+
+impl Scratch {
+    /// Scratch memory that nothing has used yet.
+    pub fn new() -> Scratch {
+        Scratch { context: Context::new(), builder: FunctionBuilderContext::new() }
+    }
+}
+
+/// What a function is compiled from.
+pub struct Source<'a> {
+    /// The module.
+    pub module: &'a ModuleInfo,
+    /// The bytes it was parsed from.
+    pub bytes: &'a [u8],
+    /// How its instances' contexts are laid out.
+    pub layout: &'a ContextLayout,
+    /// What its code may take for granted of memories.
+    pub memories: MemoryStyle,
+}
+
+impl Compiler {
+    /// A compiler for the machine this runs on.
+    ///
+    /// # Errors
+    ///
+    /// When no code can be made for this CPU.
+    pub fn new(settings: Settings) -> Result<Compiler, CompileError> {
+        let isa = isa::host(&settings)?;
+        let target = isa::target(&*isa);
+        Ok(Compiler { isa, settings, target })
+    }
+
+    /// What the code depends on: target triple and CPU features, separated by spaces.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    fn signals(&self) -> bool {
+        self.settings.signals
+    }
+
+    /// Compiles the function `index`.
+    ///
+    /// # Errors
+    ///
+    /// When the function exceeds a limit of the code generator.
+    pub fn function(
+        &self,
+        scratch: &mut Scratch,
+        source: &Source,
+        index: DefinedFuncIndex,
+    ) -> Result<CompiledFunction, CompileError> {
+        function::compile(self, scratch, source, index)
+    }
+
+    /// Makes the trampoline through which the host calls functions of type `ty`.
+    ///
+    /// # Errors
+    ///
+    /// When the type exceeds a limit of the code generator.
+    pub fn entry_trampoline(&self, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+        trampoline::entry(self, ty)
+    }
+
+    /// Makes the code of every host function of type `ty`.
+    ///
+    /// # Errors
+    ///
+    /// When the type exceeds a limit of the code generator.
+    pub fn host_trampoline(&self, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+        trampoline::host(self, ty)
+    }
+}
+
+/// Why something could not be compiled.
+#[derive(Debug, Clone)]
+pub struct CompileError(String);
+
+impl CompileError {
+    fn unsupported_cpu(reason: &str) -> CompileError {
+        CompileError(format!("no code can be made for this machine: {reason}"))
+    }
+
+    fn codegen(error: &cranelift_codegen::CodegenError) -> CompileError {
+        CompileError(format!("implementation limit: {error}"))
+    }
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,106 @@
+//! Calls (core spec, section 4.4.8).
+
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, condcodes::IntCC, types};
+
+use super::control;
+use super::table;
+use crate::abi::layout::offset;
+use crate::compile::env::{POINTER, constant_flags};
+use crate::compile::function::Translator;
+use crate::wasm::{FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
+
+/// What is called, and the context it gets.
+enum Callee {
+    Direct(FuncRef),
+    Indirect { sig: SigRef, code: Value },
+}
+
+pub(super) fn call(t: &mut Translator, index: u32) {
+    let index = FuncIndex::from_u32(index);
+    let module = t.env.source.module;
+    let (callee, vmctx) = function(t, index);
+    call_with(t, callee, vmctx, module.func_type(index));
+}
+
+pub(super) fn call_indirect(t: &mut Translator, ty: u32, table: u32) {
+    let ty = TypeIndex::from_u32(ty);
+    let module = t.env.source.module;
+    let (callee, vmctx) = element(t, ty, TableIndex::from_u32(table));
+    call_with(t, callee, vmctx, &module.types[ty]);
+}
+
+pub(super) fn return_call(t: &mut Translator, index: u32) {
+    let index = FuncIndex::from_u32(index);
+    let module = t.env.source.module;
+    let (callee, vmctx) = function(t, index);
+    return_call_with(t, callee, vmctx, module.func_type(index));
+}
+
+pub(super) fn return_call_indirect(t: &mut Translator, ty: u32, table: u32) {
+    let ty = TypeIndex::from_u32(ty);
+    let module = t.env.source.module;
+    let (callee, vmctx) = element(t, ty, TableIndex::from_u32(table));
+    return_call_with(t, callee, vmctx, &module.types[ty]);
+}
+
+fn function(t: &mut Translator, index: FuncIndex) -> (Callee, Value) {
+    if let Some(defined) = t.env.source.module.defined_func(index) {
+        return (Callee::Direct(t.env.function(t.b, defined)), t.env.vmctx);
+    }
+    let sig = t.env.signature(t.b, t.env.source.module.funcs[index]);
+    let import = t.env.source.layout.imported_func(index.as_u32());
+    let flags = constant_flags();
+    let code = t.b.ins().load(POINTER, flags, t.env.vmctx, import + offset::IMPORT_CODE);
+    let vmctx = t.b.ins().load(POINTER, flags, t.env.vmctx, import + offset::IMPORT_VMCTX);
+    (Callee::Indirect { sig, code }, vmctx)
+}
+
+/// The function in the table at the index on the stack, checked to be there and of type `ty`.
+fn element(t: &mut Translator, ty: TypeIndex, table: TableIndex) -> (Callee, Value) {
+    let index = t.pop();
+    let func_ref = table::load_checked(t, table, index, TrapCode::UndefinedElement);
+    let null = t.b.ins().icmp_imm_u(IntCC::Equal, func_ref, 0);
+    t.env.trap_if(t.b, null, TrapCode::UninitializedElement);
+    let flags = constant_flags();
+    let types = t.b.ins().load(POINTER, flags, t.env.vmctx, offset::CONTEXT_TYPES);
+    let at = (ty.as_u32() * types::I64.bytes()) as i32;
+    let expected = t.b.ins().load(POINTER, flags, types, at);
+    // Not to be moved above the test for null.
+    let flags = flags_after_check();
+    let actual = t.b.ins().load(POINTER, flags, func_ref, offset::FUNC_REF_TYPE);
+    let mismatch = t.b.ins().icmp(IntCC::NotEqual, actual, expected);
+    t.env.trap_if(t.b, mismatch, TrapCode::IndirectCallTypeMismatch);
+    let code = t.b.ins().load(POINTER, flags, func_ref, offset::FUNC_REF_CODE);
+    let vmctx = t.b.ins().load(POINTER, flags, func_ref, offset::FUNC_REF_VMCTX);
+    (Callee::Indirect { sig: t.env.signature(t.b, ty), code }, vmctx)
+}
+
+fn flags_after_check() -> cranelift_codegen::ir::MemFlagsData {
+    cranelift_codegen::ir::MemFlagsData::trusted().with_readonly()
+}
+
+fn arguments(t: &mut Translator, vmctx: Value, ty: &FuncType) -> Vec<Value> {
+    let mut args = vec![vmctx];
+    args.extend(t.pop_many(ty.params().len()));
+    args
+}
+
+fn call_with(t: &mut Translator, callee: Callee, vmctx: Value, ty: &FuncType) {
+    t.env.calls = true;
+    let args = arguments(t, vmctx, ty);
+    let call = match callee {
+        Callee::Direct(func) => t.b.ins().call(func, &args),
+        Callee::Indirect { sig, code } => t.b.ins().call_indirect(sig, code, &args),
+    };
+    t.stack.extend_from_slice(t.b.inst_results(call));
+}
+
+fn return_call_with(t: &mut Translator, callee: Callee, vmctx: Value, ty: &FuncType) {
+    t.env.calls = true;
+    let args = arguments(t, vmctx, ty);
+    match callee {
+        Callee::Direct(func) => t.b.ins().return_call(func, &args),
+        Callee::Indirect { sig, code } => t.b.ins().return_call_indirect(sig, code, &args),
+    };
+    control::left(t);
+}

@@ -1,0 +1,197 @@
+//! Blocks, branches and their kin (core spec, section 4.4.8).
+
+use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData};
+use wasmparser::{BlockType, BrTable};
+
+use crate::compile::CompileError;
+use crate::compile::function::{Frame, FrameKind, Translator};
+use crate::wasm::{TrapCode, TypeIndex, ValType};
+
+/// The types that a block takes and returns.
+fn block_types(
+    t: &Translator,
+    ty: BlockType,
+) -> Result<(Vec<ValType>, Vec<ValType>), CompileError> {
+    Ok(match ty {
+        BlockType::Empty => (Vec::new(), Vec::new()),
+        BlockType::Type(ty) => (Vec::new(), vec![t.value_type(ty)?]),
+        BlockType::FuncType(index) => {
+            let ty = &t.env.source.module.types[TypeIndex::from_u32(index)];
+            (ty.params().to_vec(), ty.results().to_vec())
+        }
+    })
+}
+
+pub(super) fn unreachable(t: &mut Translator) {
+    t.env.trap(t.b, TrapCode::Unreachable);
+    stop(t);
+}
+
+/// What follows cannot be reached, up to the end of the innermost block.
+fn stop(t: &mut Translator) {
+    t.reachable = false;
+    let height = t.control.last().map_or(0, |frame| frame.height);
+    t.stack.truncate(height);
+}
+
+/// Opens a block where nothing reaches.
+pub(super) fn dead(t: &mut Translator) {
+    let height = t.stack.len();
+    // Nothing branches to it, so any target will do.
+    let target = t.control[0].target;
+    t.control.push(Frame { kind: FrameKind::Dead, target, arity: 0, height, branched: false });
+}
+
+pub(super) fn block(t: &mut Translator, ty: BlockType) -> Result<(), CompileError> {
+    let (params, results) = block_types(t, ty)?;
+    let target = t.block_with_params(&results);
+    let height = t.stack.len() - params.len();
+    let arity = results.len();
+    t.control.push(Frame { kind: FrameKind::Block, target, arity, height, branched: false });
+    Ok(())
+}
+
+pub(super) fn loop_(t: &mut Translator, ty: BlockType) -> Result<(), CompileError> {
+    let (params, _) = block_types(t, ty)?;
+    let target = t.block_with_params(&params);
+    let args = t.branch_args(params.len());
+    t.b.ins().jump(target, &args);
+    t.b.switch_to_block(target);
+    let height = t.stack.len() - params.len();
+    t.stack.truncate(height);
+    t.stack.extend_from_slice(t.b.block_params(target));
+    let arity = params.len();
+    t.control.push(Frame { kind: FrameKind::Loop, target, arity, height, branched: true });
+    Ok(())
+}
+
+pub(super) fn if_(t: &mut Translator, ty: BlockType) -> Result<(), CompileError> {
+    let condition = t.pop();
+    let (params, results) = block_types(t, ty)?;
+    let target = t.block_with_params(&results);
+    let then = t.b.create_block();
+    let otherwise = t.b.create_block();
+    t.b.ins().brif(condition, then, &[], otherwise, &[]);
+    t.b.seal_block(otherwise);
+    t.switch_to_sealed(then);
+    let height = t.stack.len() - params.len();
+    let params = t.stack[height..].to_vec();
+    let kind = FrameKind::If { otherwise, params };
+    t.control.push(Frame { kind, target, arity: results.len(), height, branched: false });
+    Ok(())
+}
+
+pub(super) fn else_(t: &mut Translator) {
+    let mut frame = t.control.pop().expect("validation has matched `else` with `if`");
+    if let FrameKind::If { otherwise, params } = frame.kind {
+        if t.reachable {
+            jump(t, &mut frame.branched, frame.target, frame.arity);
+        }
+        t.stack.truncate(frame.height);
+        t.stack.extend(params);
+        t.b.switch_to_block(otherwise);
+        t.reachable = true;
+        frame.kind = FrameKind::Else;
+    }
+    t.control.push(frame);
+}
+
+pub(super) fn end(t: &mut Translator) {
+    let mut frame = t.control.pop().expect("validation has matched `end` with a block");
+    match frame.kind {
+        FrameKind::Dead => {
+            t.stack.truncate(frame.height);
+            return;
+        }
+        FrameKind::Loop => {
+            // Branches go to the loop's start; its end is only ever fallen into.
+            t.b.seal_block(frame.target);
+            return;
+        }
+        FrameKind::If { otherwise, params } => {
+            if t.reachable {
+                jump(t, &mut frame.branched, frame.target, frame.arity);
+            }
+            // Without an `else`, the parameters are the results.
+            t.stack.truncate(frame.height);
+            t.stack.extend(params);
+            t.b.switch_to_block(otherwise);
+            jump(t, &mut frame.branched, frame.target, frame.arity);
+        }
+        FrameKind::Block | FrameKind::Else => {
+            if t.reachable {
+                jump(t, &mut frame.branched, frame.target, frame.arity);
+            }
+        }
+    }
+    t.stack.truncate(frame.height);
+    t.b.seal_block(frame.target);
+    t.reachable = frame.branched;
+    if frame.branched {
+        t.b.switch_to_block(frame.target);
+        t.stack.extend_from_slice(t.b.block_params(frame.target));
+    }
+}
+
+fn jump(t: &mut Translator, branched: &mut bool, target: ir::Block, arity: usize) {
+    let args = t.branch_args(arity);
+    t.b.ins().jump(target, &args);
+    *branched = true;
+}
+
+/// The block that `depth` blocks enclose around the innermost one.
+fn frame_at<'t>(t: &'t mut Translator, depth: u32) -> &'t mut Frame {
+    let index = t.control.len() - 1 - depth as usize;
+    &mut t.control[index]
+}
+
+/// Notes a branch out of `depth` blocks; where it goes and how many values it takes along.
+fn target(t: &mut Translator, depth: u32) -> (ir::Block, usize) {
+    let frame = frame_at(t, depth);
+    frame.branched = true;
+    (frame.target, frame.arity)
+}
+
+pub(super) fn br(t: &mut Translator, depth: u32) {
+    let (target, arity) = target(t, depth);
+    let args = t.branch_args(arity);
+    t.b.ins().jump(target, &args);
+    stop(t);
+}
+
+pub(super) fn br_if(t: &mut Translator, depth: u32) {
+    let condition = t.pop();
+    let (target, arity) = target(t, depth);
+    let args = t.branch_args(arity);
+    let next = t.b.create_block();
+    t.b.ins().brif(condition, target, &args, next, &[]);
+    t.switch_to_sealed(next);
+}
+
+pub(super) fn br_table(t: &mut Translator, targets: &BrTable) -> Result<(), CompileError> {
+    let index = t.pop();
+    let mut calls = Vec::with_capacity(targets.len() as usize + 1);
+    for depth in targets.targets().chain([Ok(targets.default())]) {
+        let depth = depth.map_err(|e| CompileError(format!("malformed br_table: {e}")))?;
+        let (target, arity) = target(t, depth);
+        let args = t.branch_args(arity);
+        calls.push(BlockCall::new(target, args, &mut t.b.func.dfg.value_lists));
+    }
+    let default = calls.pop().expect("the default target is there");
+    let table = t.b.create_jump_table(JumpTableData::new(default, &calls));
+    t.b.ins().br_table(index, table);
+    stop(t);
+    Ok(())
+}
+
+pub(super) fn return_(t: &mut Translator) {
+    let arity = t.control[0].arity;
+    let values = t.pop_many(arity);
+    t.b.ins().return_(&values);
+    stop(t);
+}
+
+/// What ends the function other than by `return`: nothing follows it.
+pub(super) fn left(t: &mut Translator) {
+    stop(t);
+}

@@ -1,0 +1,50 @@
+//! Locals and globals (core spec, section 4.4.5).
+
+use cranelift_codegen::ir::InstBuilder;
+
+use crate::compile::env::{clif_type, constant_flags};
+use crate::compile::function::Translator;
+use crate::wasm::GlobalIndex;
+
+pub(super) fn local_get(t: &mut Translator, index: u32) {
+    let value = t.b.use_var(t.locals[index as usize]);
+    t.push(value);
+}
+
+pub(super) fn local_set(t: &mut Translator, index: u32) {
+    let value = t.pop();
+    let value = t.canonical(value);
+    t.b.def_var(t.locals[index as usize], value);
+}
+
+pub(super) fn local_tee(t: &mut Translator, index: u32) {
+    let value = t.pop();
+    let value = t.canonical(value);
+    t.b.def_var(t.locals[index as usize], value);
+    t.push(value);
+}
+
+pub(super) fn global_get(t: &mut Translator, index: u32) {
+    let index = GlobalIndex::from_u32(index);
+    let ty = t.env.source.module.globals[index];
+    let (base, offset) = t.env.global(t.b, index);
+    let flags = if ty.mutable { t.env.global_flags(t.b) } else { constant_flags() };
+    let value = t.b.ins().load(clif_type(ty.content), flags, base, offset);
+    t.push(value);
+}
+
+pub(super) fn global_set(t: &mut Translator, index: u32) {
+    let index = GlobalIndex::from_u32(index);
+    let value = t.pop();
+    let value = t.canonical(value);
+    let (base, offset) = t.env.global(t.b, index);
+    let flags = t.env.global_flags(t.b);
+    t.b.ins().store(flags, value, base, offset);
+}
+
+pub(super) fn select(t: &mut Translator) {
+    let (x, y, condition) = t.pop3();
+    let (x, y) = (t.canonical(x), t.canonical(y));
+    let value = t.b.ins().select(condition, x, y);
+    t.push(value);
+}

@@ -1,0 +1,266 @@
+//! Code that changes the calling convention: into wasm, out to the host.
+//!
+//! One of each per signature. Both pass values in the arrays of [`crate::abi::signature`].
+
+use cranelift_codegen::Context;
+use cranelift_codegen::ir::{
+    self, AbiParam, BlockArg, ExceptionTableData, ExceptionTableItem, Function, InstBuilder,
+    MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use super::env::{self, clif_type, signature};
+use super::{CompileError, Compiler, isa};
+use crate::abi::layout::offset;
+use crate::abi::libcalls::Libcall;
+use crate::abi::signature::{KIND, PAYLOAD, SLOT, array_size, has_kinds, kind};
+use crate::wasm::{FuncType, ValType};
+
+const POINTER: ir::Type = types::I64;
+
+/// Values that a frame can hold without asking whether the stack has room: the reserve below the
+/// stack limit takes them.
+const SMALL_FRAME_VALUES: usize = 32;
+
+/// `extern "C" fn(code, vmctx, arguments, results, activation) -> u32`: calls `code` with the tail
+/// calling convention; 0 when it returns, 1 when a trap has resumed here.
+pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+    let isa = &*compiler.isa;
+    let mut sig = Signature::new(isa::host_call_conv(isa));
+    sig.params.extend([AbiParam::new(POINTER); 5]);
+    sig.returns.push(AbiParam::new(types::I32));
+    build(isa, sig, |b, params| {
+        let &[code, vmctx, args, results, activation] = params else {
+            unreachable!("the signature above has five parameters")
+        };
+        let trusted = MemFlagsData::trusted();
+        let mut call_args = vec![vmctx];
+        for (i, ty) in ty.params().iter().enumerate() {
+            call_args.push(load_payload(b, *ty, args, i));
+        }
+
+        let callee = b.import_signature(signature(ty));
+        let call_block = b.create_block();
+        let returned = b.create_block();
+        let trapped = b.create_block();
+        b.ins().jump(call_block, &[]);
+        b.switch_to_block(call_block);
+        let resume_pc = b.ins().get_exception_handler_address(POINTER, call_block, 0);
+        let resume_sp = b.ins().get_stack_pointer(POINTER);
+        let resume_fp = b.ins().get_frame_pointer(POINTER);
+        b.ins().store(trusted, resume_pc, activation, offset::ACTIVATION_PC);
+        b.ins().store(trusted, resume_sp, activation, offset::ACTIVATION_SP);
+        b.ins().store(trusted, resume_fp, activation, offset::ACTIVATION_FP);
+        let values: Vec<Value> = ty
+            .results()
+            .iter()
+            .map(|ty| b.append_block_param(returned, clif_type(*ty)))
+            .collect();
+        let result_args: Vec<BlockArg> =
+            (0..values.len()).map(|i| BlockArg::TryCallRet(i as u32)).collect();
+        let pool = &mut b.func.dfg.value_lists;
+        let on_return = ir::BlockCall::new(returned, result_args, pool);
+        let on_trap = ir::BlockCall::new(trapped, [], pool);
+        let table = ExceptionTableData::new(callee, on_return, [ExceptionTableItem::Default(on_trap)]);
+        let table = b.func.dfg.exception_tables.push(table);
+        b.ins().try_call_indirect(code, &call_args, table);
+
+        b.switch_to_block(returned);
+        for (i, value) in values.into_iter().enumerate() {
+            b.ins().store(payload_flags(), value, results, payload_offset(i));
+        }
+        let zero = b.ins().iconst(types::I32, 0);
+        b.ins().return_(&[zero]);
+
+        b.switch_to_block(trapped);
+        b.set_cold_block(trapped);
+        let one = b.ins().iconst(types::I32, 1);
+        b.ins().return_(&[one]);
+    })
+}
+
+/// The code of every host function of type `ty`: lays the arguments out, notes where wasm was
+/// left, makes the call that the context names, and takes the results.
+pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+    let isa = &*compiler.isa;
+    let values = ty.params().len() + ty.results().len();
+    let code = build(isa, signature(ty), |b, params| {
+        let vmctx = params[0];
+        let trusted = MemFlagsData::trusted();
+        let args = array(b, ty.params().len());
+        for (i, (value, param)) in params[1..].iter().zip(ty.params()).enumerate() {
+            b.ins().store(payload_flags(), *value, args, payload_offset(i));
+            if has_kinds(ty) {
+                let kind = b.ins().iconst(types::I8, i64::from(kind(*param)));
+                b.ins().store(trusted, kind, args, (i * SLOT + KIND) as i32);
+            }
+        }
+        let results = array(b, ty.results().len());
+
+        let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
+        let fp = b.ins().get_frame_pointer(POINTER);
+        let caller_fp = b.ins().load(POINTER, trusted, fp, 0);
+        let caller_pc = b.ins().get_return_address(POINTER);
+        b.ins().store(trusted, caller_fp, store, offset::STORE_EXIT_FP);
+        b.ins().store(trusted, caller_pc, store, offset::STORE_EXIT_PC);
+
+        let mut sig = Signature::new(isa::host_call_conv(isa));
+        sig.params.extend([AbiParam::new(POINTER); 3]);
+        sig.returns.push(AbiParam::new(types::I32));
+        let sig = b.import_signature(sig);
+        let callee = b.ins().load(POINTER, trusted, vmctx, offset::HOST_CALL);
+        let call = b.ins().call_indirect(sig, callee, &[vmctx, args, results]);
+        let status = b.inst_results(call)[0];
+        let failed = b.create_block();
+        let succeeded = b.create_block();
+        b.ins().brif(status, failed, &[], succeeded, &[]);
+
+        b.switch_to_block(succeeded);
+        let results: Vec<Value> = ty
+            .results()
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| load_payload(b, *ty, results, i))
+            .collect();
+        b.ins().return_(&results);
+
+        b.switch_to_block(failed);
+        b.set_cold_block(failed);
+        env::call_libcall(b, isa, vmctx, Libcall::raise_host_error, &[]);
+        b.ins().trap(env::UNREACHED);
+    })?;
+    if values <= SMALL_FRAME_VALUES {
+        return Ok(code);
+    }
+    let needed = array_size(ty.params().len()) + array_size(ty.results().len());
+    Ok(with_stack_check(isa, signature(ty), needed, &code)?.0)
+}
+
+/// Puts a stack check before `code`, a function of signature `sig` whose frame takes `needed`
+/// bytes: the whole frame has to fit before any of it is touched. Returns the code and where in
+/// it the old code starts.
+pub(super) fn with_stack_check(
+    isa: &dyn TargetIsa,
+    sig: Signature,
+    needed: usize,
+    code: &[u8],
+) -> Result<(Vec<u8>, usize), CompileError> {
+    let (check, jump) = build_with_jump(isa, sig, |b, params, rest| {
+        let vmctx = context_param(b);
+        let trusted = MemFlagsData::trusted();
+        let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
+        let limit = b.ins().load(POINTER, trusted, store, offset::STORE_STACK_LIMIT);
+        let sp = b.ins().get_stack_pointer(POINTER);
+        let room = b.ins().isub(sp, limit);
+        // The stack pointer may already be below the limit, then the difference is negative.
+        let cc = ir::condcodes::IntCC::SignedLessThan;
+        let too_little = b.ins().icmp_imm_s(cc, room, needed as i64);
+        let overflow = b.create_block();
+        let enough = b.create_block();
+        b.ins().brif(too_little, overflow, &[], enough, &[]);
+        b.switch_to_block(enough);
+        b.ins().return_call(rest, params);
+        b.switch_to_block(overflow);
+        b.set_cold_block(overflow);
+        env::call_libcall(b, isa, vmctx, Libcall::raise_stack_overflow, &[]);
+        b.ins().trap(env::UNREACHED);
+    })?;
+    let start = check.len().next_multiple_of(16);
+    let mut all = check;
+    all.resize(start, 0xcc);
+    let displacement = start as i64 - jump as i64 - 4;
+    all[jump..jump + 4].copy_from_slice(&(displacement as i32).to_le_bytes());
+    all.extend_from_slice(code);
+    Ok((all, start))
+}
+
+fn context_param(b: &FunctionBuilder) -> Value {
+    b.func.special_param(ir::ArgumentPurpose::VMContext).expect("wasm functions take a context")
+}
+
+fn payload_offset(index: usize) -> i32 {
+    (index * SLOT + PAYLOAD) as i32
+}
+
+/// Payloads of vectors are not aligned.
+fn payload_flags() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+fn load_payload(b: &mut FunctionBuilder, ty: ValType, array: Value, index: usize) -> Value {
+    b.ins().load(clif_type(ty), payload_flags(), array, payload_offset(index))
+}
+
+/// The address of room on the stack for `count` values.
+fn array(b: &mut FunctionBuilder, count: usize) -> Value {
+    if count == 0 {
+        return b.ins().iconst(POINTER, 0);
+    }
+    let size = array_size(count) as u32;
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4);
+    let slot = b.create_sized_stack_slot(slot);
+    b.ins().stack_addr(POINTER, slot, 0)
+}
+
+/// Builds and compiles a function that refers to nothing outside.
+fn build(
+    isa: &dyn TargetIsa,
+    sig: Signature,
+    body: impl FnOnce(&mut FunctionBuilder, &[Value]),
+) -> Result<Vec<u8>, CompileError> {
+    let mut context = Context::new();
+    context.func = Function::with_name_signature(UserFuncName::default(), sig);
+    emit(isa, &mut context, body)?;
+    let code = context.take_compiled_code().expect("it has just been compiled");
+    debug_assert!(code.buffer.relocs().is_empty());
+    Ok(code.buffer.data().to_vec())
+}
+
+/// Builds a function that ends in a jump to other code; returns where the jump's displacement is.
+fn build_with_jump(
+    isa: &dyn TargetIsa,
+    sig: Signature,
+    body: impl FnOnce(&mut FunctionBuilder, &[Value], ir::FuncRef),
+) -> Result<(Vec<u8>, usize), CompileError> {
+    let mut context = Context::new();
+    context.func = Function::with_name_signature(UserFuncName::default(), sig.clone());
+    emit(isa, &mut context, |b, params| {
+        let name = b.func.declare_imported_user_function(ir::UserExternalName::new(0, 0));
+        let signature = b.import_signature(sig);
+        let rest = b.import_function(ir::ExtFuncData {
+            name: ir::ExternalName::user(name),
+            signature,
+            colocated: true,
+            patchable: false,
+        });
+        body(b, params, rest);
+    })?;
+    let code = context.take_compiled_code().expect("it has just been compiled");
+    let [jump] = code.buffer.relocs() else { unreachable!("the body makes one tail call") };
+    debug_assert_eq!(jump.kind, env::CALL_RELOC);
+    Ok((code.buffer.data().to_vec(), jump.offset as usize))
+}
+
+fn emit(
+    isa: &dyn TargetIsa,
+    context: &mut Context,
+    body: impl FnOnce(&mut FunctionBuilder, &[Value]),
+) -> Result<(), CompileError> {
+    let mut builder_context = FunctionBuilderContext::new();
+    let mut b = FunctionBuilder::new(&mut context.func, &mut builder_context);
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    let params = b.block_params(entry).to_vec();
+    body(&mut b, &params);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+    match context.compile(isa, &mut Default::default()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(CompileError::codegen(&error.inner)),
+    }
+}
+
+/// Trampolines into wasm call, and those out of it are called, with this convention.
+pub(super) const WASM_CALL_CONV: CallConv = CallConv::Tail;

@@ -1,0 +1,103 @@
+//! Settings of an engine.
+
+use super::Error;
+use crate::wasm::{Feature, Features};
+
+/// Settings of an engine. They cannot change once it is there.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) features: Features,
+    pub(super) explicit_checks: bool,
+    pub(super) memory_reservation: u64,
+    pub(super) max_stack: usize,
+    pub(super) canonicalize_nans: bool,
+    pub(super) compilation: Compilation,
+}
+
+/// When functions are compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Compilation {
+    /// All of them when the module is made.
+    #[default]
+    Eager,
+    /// Each when it is called for the first time.
+    Lazy,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            features: Features::default(),
+            explicit_checks: false,
+            memory_reservation: 4 << 30,
+            max_stack: 1 << 20,
+            canonicalize_nans: false,
+            compilation: Compilation::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The default settings.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Switches a feature on or off. Modules that need one that is off are invalid.
+    pub fn feature(&mut self, feature: Feature, on: bool) -> &mut Config {
+        self.features.set(feature, on);
+        self
+    }
+
+    /// Switches the feature of this name on or off.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such feature.
+    pub fn feature_by_name(&mut self, name: &str, on: bool) -> Result<&mut Config, Error> {
+        match Feature::from_name(name) {
+            Some(feature) => Ok(self.feature(feature, on)),
+            None => Err(Error::Config(format!("there is no feature called '{name}'"))),
+        }
+    }
+
+    /// Whether every condition that traps is checked by code, so that no signal handler is needed
+    /// and none is installed. Off by default: hardware faults are cheaper.
+    pub fn explicit_checks(&mut self, on: bool) -> &mut Config {
+        self.explicit_checks = on;
+        self
+    }
+
+    /// Bytes of address space to reserve for each memory. With 4 GiB (the default) or more, code
+    /// needs no bounds checks; with less, accesses are checked, and memories move when they grow
+    /// beyond what is reserved.
+    pub fn memory_reservation(&mut self, bytes: u64) -> &mut Config {
+        self.memory_reservation = bytes;
+        self
+    }
+
+    /// Bytes of stack that wasm may use, from where the host enters it; 1 MiB by default. Smaller
+    /// stacks of threads are respected in any case.
+    pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
+        self.max_stack = bytes;
+        self
+    }
+
+    /// Whether every NaN that an operation makes is the canonical one, so that results do not
+    /// depend on the machine. Off by default.
+    pub fn canonicalize_nans(&mut self, on: bool) -> &mut Config {
+        self.canonicalize_nans = on;
+        self
+    }
+
+    /// When functions are compiled.
+    pub fn compilation(&mut self, when: Compilation) -> &mut Config {
+        self.compilation = when;
+        self
+    }
+
+    /// The features that are on.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+}

@@ -1,0 +1,506 @@
+//! Functions: calling them, and making them of closures.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::entity::entities;
+use super::instance::{Handle, Instance};
+use super::store::Store;
+use super::value::Val;
+use super::{Error, Memory, Trap};
+use crate::abi::signature::{PAYLOAD, SLOT, array_size};
+use crate::vm::enter::enter;
+use crate::vm::leave::{HostCall, HostError};
+use crate::vm::signature::Signature;
+use crate::wasm::{FuncType, MemoryIndex, ValType};
+
+entities! {
+    /// A function, of an instance or of the host.
+    Func Func;
+}
+
+/// A number as it lies in arrays of arguments and results: the layout of `wasm_val_t`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Slot {
+    kind: u8,
+    payload: u64,
+}
+
+const _: () = assert!(size_of::<Slot>() == SLOT && std::mem::offset_of!(Slot, payload) == PAYLOAD);
+
+impl Slot {
+    /// A slot with this kind, numbered as in `wasm.h`, and these bits, extended with zeros.
+    pub fn new(kind: u8, payload: u64) -> Slot {
+        Slot { kind, payload }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> u8 {
+        self.kind
+    }
+
+    /// The bits.
+    pub fn payload(&self) -> u64 {
+        self.payload
+    }
+}
+
+impl Func {
+    /// Makes a function of the host. The closure gets the arguments and has to set every result,
+    /// which begin as zero or null, with a value of its type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when there is no memory.
+    pub fn new(
+        store: &Store,
+        ty: FuncType,
+        body: impl Fn(&Caller, &[Val], &mut [Val]) -> Result<(), Trap> + 'static,
+    ) -> Result<Func, Error> {
+        let signature = store.engine().signatures().intern(&ty);
+        Func::with_signature(store, signature, move |call| {
+            let caller = Caller(call);
+            let store = caller.store();
+            let ty = call.signature().ty();
+            let params = ty.params().iter().enumerate();
+            // SAFETY: host trampolines have laid the arguments out.
+            let args: Vec<Val> = params
+                .map(|(i, ty)| unsafe { load(&store, *ty, call.args(), i) })
+                .collect();
+            let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
+            body(&caller, &args, &mut results)?;
+            for (i, (ty, value)) in ty.results().iter().zip(&results).enumerate() {
+                // SAFETY: host trampolines have made room for the results.
+                unsafe { save(&store, *ty, value, call.results(), i) }
+                    .map_err(|error| Trap::new(format!("result {i} of a host function: {error}")))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a function of the host from a closure over numbers: at most 16 parameters of type
+    /// `i32`, `u32`, `i64`, `u64`, `f32` or `f64`, after a [`Caller`], and no result or one of
+    /// these types, plain or in a `Result` with [`Trap`]. Calling it allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when there is no memory.
+    pub fn wrap<P, R>(store: &Store, body: impl HostFunc<P, R>) -> Result<Func, Error> {
+        body.into_func(store)
+    }
+
+    /// Makes a function of the host that gets its arguments and results as they lie.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when there is no memory; [`Error::Type`] when vectors go in or out, which
+    /// slots cannot hold.
+    pub fn new_raw(
+        store: &Store,
+        ty: &FuncType,
+        body: impl Fn(&RawCall) -> Result<(), Trap> + 'static,
+    ) -> Result<Func, Error> {
+        if ty.has_vectors() {
+            return Err(Error::Type("vectors do not fit into slots".to_owned()));
+        }
+        let signature = store.engine().signatures().intern(ty);
+        Func::with_signature(store, signature, move |call| body(&RawCall(call)))
+    }
+
+    fn with_signature(
+        store: &Store,
+        signature: Arc<Signature>,
+        body: impl Fn(&HostCall) -> Result<(), Trap> + 'static,
+    ) -> Result<Func, Error> {
+        let body = move |call: &HostCall| {
+            body(call).map_err(|trap| -> HostError { Box::new(trap) })
+        };
+        let handle = store.vm().new_func(signature, body).map_err(Error::Limit)?;
+        Ok(Func::from_handle(handle))
+    }
+
+    pub(super) fn signature(&self) -> &Signature {
+        // SAFETY: the handle keeps the function alive, and that its type.
+        unsafe { &*self.handle().func_ref().as_ref().ty.cast() }
+    }
+
+    /// The function's type.
+    pub fn ty(&self) -> &FuncType {
+        self.signature().ty()
+    }
+
+    /// The kinds of the parameters, numbered as in `wasm.h`.
+    pub fn param_kinds(&self) -> &[u8] {
+        self.signature().param_kinds()
+    }
+
+    /// The kinds of the results, numbered as in `wasm.h`.
+    pub fn result_kinds(&self) -> &[u8] {
+        self.signature().result_kinds()
+    }
+
+    /// Whether only numbers go in and out.
+    pub fn is_numeric(&self) -> bool {
+        !self.signature().has_refs() && !self.signature().has_vectors()
+    }
+
+    /// Calls the function.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] when the arguments are not what the function takes, [`Error::Trap`] when it
+    /// traps.
+    pub fn call(&self, args: &[Val]) -> Result<Vec<Val>, Error> {
+        let ty = self.ty();
+        if args.len() != ty.params().len() {
+            let (wanted, got) = (ty.params().len(), args.len());
+            return Err(Error::Type(format!("{got} arguments are given, {wanted} are wanted")));
+        }
+        let store = self.store();
+        let mut slots = Array::new(args.len());
+        let mut keep = Vec::new();
+        for (i, (ty, value)) in ty.params().iter().zip(args).enumerate() {
+            // SAFETY: the array has room for all arguments.
+            keep.extend(unsafe { save(&store, *ty, value, slots.start(), i)? });
+        }
+        if !keep.is_empty() {
+            self.handle().receive();
+        }
+        let mut results = Array::new(ty.results().len());
+        // SAFETY: the arrays are as large as the type says, and the arguments have its types.
+        unsafe { run(self.handle(), slots.start(), results.start()) }?;
+        let types = ty.results().iter().enumerate();
+        // SAFETY: the function has written all results.
+        Ok(types.map(|(i, ty)| unsafe { load(&store, *ty, results.start(), i) }).collect())
+    }
+
+    /// Calls a function with numbers that lie in slots already; results are written to slots,
+    /// kinds included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] when counts or kinds are not the function's, or it is not numeric;
+    /// [`Error::Trap`] when it traps.
+    pub fn call_slots(&self, args: &[Slot], results: &mut [Slot]) -> Result<(), Error> {
+        let signature = self.signature();
+        let (params, kinds) = (signature.param_kinds(), signature.result_kinds());
+        let fits = args.len() == params.len()
+            && results.len() == kinds.len()
+            && args.iter().zip(params).all(|(arg, kind)| arg.kind == *kind)
+            && self.is_numeric();
+        if !fits {
+            return Err(Error::Type("the arguments are not what the function takes".to_owned()));
+        }
+        // SAFETY: the arrays are as large as the type says, the arguments have its kinds, and all
+        // bits of numbers are good. Arguments are only read.
+        unsafe {
+            run(self.handle(), args.as_ptr().cast_mut().cast(), results.as_mut_ptr().cast())?;
+        }
+        results.iter_mut().zip(kinds).for_each(|(result, kind)| result.kind = *kind);
+        Ok(())
+    }
+
+    /// Calls a function with slots in which references are live references of its store.
+    ///
+    /// # Safety
+    ///
+    /// The slots are as many as the function has parameters and results, the arguments have its
+    /// kinds, references among them are live in its store, and no vector goes in or out.
+    ///
+    /// # Errors
+    ///
+    /// The trap, when it traps.
+    pub unsafe fn call_raw(&self, args: &[Slot], results: &mut [Slot]) -> Result<(), Trap> {
+        if self.signature().has_refs() {
+            self.handle().receive();
+        }
+        results.fill(Slot::default());
+        // SAFETY: the caller's contract. Arguments are only read.
+        unsafe {
+            run(self.handle(), args.as_ptr().cast_mut().cast(), results.as_mut_ptr().cast())?;
+        }
+        let kinds = self.result_kinds();
+        results.iter_mut().zip(kinds).for_each(|(result, kind)| result.kind = *kind);
+        Ok(())
+    }
+}
+
+/// Calls the function that `handle` is to.
+///
+/// # Safety
+///
+/// The arrays are as large as the function's type says; the arguments have its types, and
+/// references among them are live.
+pub(super) unsafe fn run(handle: &Handle, args: *mut u8, results: *mut u8) -> Result<(), Trap> {
+    // SAFETY: the caller's contract; the handle keeps the function alive.
+    unsafe { enter(handle.store(), handle.func_ref(), args, results) }
+        .map_err(|raised| Trap::from_raised(*raised))
+}
+
+/// An array of arguments or results.
+struct Array(Vec<u64>);
+
+impl Array {
+    fn new(count: usize) -> Array {
+        Array(vec![0; array_size(count) / size_of::<u64>()])
+    }
+
+    fn start(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// Writes a value to an array; what has to stay alive until wasm has it.
+///
+/// # Safety
+///
+/// The array has room for a value of this type at `index`.
+unsafe fn save(
+    store: &Store,
+    ty: ValType,
+    value: &Val,
+    array: *mut u8,
+    index: usize,
+) -> Result<Option<Handle>, Error> {
+    let (bits, keep) = value.to_bits(store, ty)?;
+    // SAFETY: the caller's contract; only vectors take more than eight bytes.
+    unsafe {
+        let payload = array.add(index * SLOT + PAYLOAD);
+        if ty == ValType::V128 {
+            payload.cast::<u128>().write_unaligned(bits);
+        } else {
+            payload.cast::<u64>().write_unaligned(bits as u64);
+        }
+    }
+    Ok(keep)
+}
+
+/// Reads a value from an array.
+///
+/// # Safety
+///
+/// The array has a value of this type at `index`.
+unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usize) -> Val {
+    // SAFETY: the caller's contract; wasm writes as many bytes as the type has.
+    unsafe {
+        let payload = array.add(index * SLOT + PAYLOAD);
+        let bits = match ty {
+            ValType::V128 => payload.cast::<u128>().read_unaligned(),
+            ValType::I32 | ValType::F32 | ValType::EXTERNREF => {
+                payload.cast::<u32>().read_unaligned().into()
+            }
+            _ => payload.cast::<u64>().read_unaligned().into(),
+        };
+        Val::from_bits(store, ty, bits)
+    }
+}
+
+/// Who has called a host function.
+pub struct Caller<'a>(&'a HostCall<'a>);
+
+impl Caller<'_> {
+    /// The store.
+    pub fn store(&self) -> Store {
+        Store::of_vm(self.0.store())
+    }
+
+    /// The instance whose code has called; none if the host has called the function itself.
+    pub fn instance(&self) -> Option<Instance> {
+        self.0.caller().map(Instance::from_handle)
+    }
+
+    /// The memory that the calling instance exports as `memory`, or its first one.
+    pub fn memory(&self) -> Option<Memory> {
+        let instance = self.instance()?;
+        if let Some(memory) = instance.memory("memory") {
+            return Some(memory);
+        }
+        let has_memory = !instance.module().info().memories.is_empty();
+        let vm = instance.handle().instance()?;
+        has_memory.then(|| Memory::from_handle(vm.memory_handle(MemoryIndex::from_u32(0))))
+    }
+}
+
+/// A call of a host function, with arguments and results as they lie.
+pub struct RawCall<'a>(&'a HostCall<'a>);
+
+impl<'a> RawCall<'a> {
+    /// Who has called.
+    pub fn caller(&self) -> Caller<'a> {
+        Caller(self.0)
+    }
+
+    /// The function's type.
+    pub fn ty(&self) -> &'a FuncType {
+        self.0.signature().ty()
+    }
+
+    /// The kinds of the results, numbered as in `wasm.h`.
+    pub fn result_kinds(&self) -> &'a [u8] {
+        self.0.signature().result_kinds()
+    }
+
+    /// Whether a reference goes in or out.
+    pub fn has_refs(&self) -> bool {
+        self.0.signature().has_refs()
+    }
+
+    /// The arguments, kinds included. Bits beyond a 32-bit payload are undefined.
+    pub fn args(&self) -> *mut Slot {
+        self.0.args().cast()
+    }
+
+    /// Room for the results; each has to be written.
+    pub fn results(&self) -> *mut Slot {
+        self.0.results().cast()
+    }
+}
+
+/// A type that closures for [`Func::wrap`] take and return.
+pub trait WasmType: Sized {
+    /// Its WebAssembly type.
+    const TYPE: ValType;
+
+    /// The value in the low bits of a payload.
+    fn from_payload(payload: u64) -> Self;
+
+    /// The payload, extended with zeros.
+    fn to_payload(self) -> u64;
+}
+
+macro_rules! wasm_types {
+    ($($ty:ty as $wasm:ident: $from:expr, $to:expr;)*) => {$(
+        impl WasmType for $ty {
+            const TYPE: ValType = ValType::$wasm;
+
+            fn from_payload(payload: u64) -> $ty {
+                let from: fn(u64) -> $ty = $from;
+                from(payload)
+            }
+
+            fn to_payload(self) -> u64 {
+                let to: fn($ty) -> u64 = $to;
+                to(self)
+            }
+        }
+    )*};
+}
+
+wasm_types! {
+    i32 as I32: |payload| payload as i32, |value| u64::from(value as u32);
+    u32 as I32: |payload| payload as u32, u64::from;
+    i64 as I64: |payload| payload as i64, |value| value as u64;
+    u64 as I64: |payload| payload, |value| value;
+    f32 as F32: |payload| f32::from_bits(payload as u32), |value| u64::from(value.to_bits());
+    f64 as F64: f64::from_bits, f64::to_bits;
+}
+
+/// What closures for [`Func::wrap`] return.
+pub trait WasmResults {
+    /// The types of the results.
+    fn types() -> Vec<ValType>;
+
+    /// Writes the results to payloads, or says why there are none.
+    ///
+    /// # Errors
+    ///
+    /// The trap to end execution with.
+    fn write(self, write: impl FnOnce(Option<u64>)) -> Result<(), Trap>;
+}
+
+impl WasmResults for () {
+    fn types() -> Vec<ValType> {
+        Vec::new()
+    }
+
+    fn write(self, write: impl FnOnce(Option<u64>)) -> Result<(), Trap> {
+        write(None);
+        Ok(())
+    }
+}
+
+impl<T: WasmType> WasmResults for T {
+    fn types() -> Vec<ValType> {
+        vec![T::TYPE]
+    }
+
+    fn write(self, write: impl FnOnce(Option<u64>)) -> Result<(), Trap> {
+        write(Some(self.to_payload()));
+        Ok(())
+    }
+}
+
+impl<R: WasmResults> WasmResults for Result<R, Trap> {
+    fn types() -> Vec<ValType> {
+        R::types()
+    }
+
+    fn write(self, write: impl FnOnce(Option<u64>)) -> Result<(), Trap> {
+        self?.write(write)
+    }
+}
+
+/// A closure that [`Func::wrap`] takes.
+pub trait HostFunc<P, R>: 'static {
+    /// Makes a function of the closure.
+    ///
+    /// # Errors
+    ///
+    /// As [`Func::wrap`].
+    fn into_func(self, store: &Store) -> Result<Func, Error>;
+}
+
+macro_rules! host_funcs {
+    ($($($param:ident)*;)*) => {$(
+        impl<Body, R, $($param,)*> HostFunc<($($param,)*), R> for Body
+        where
+            Body: Fn(&Caller, $($param),*) -> R + 'static,
+            R: WasmResults,
+            $($param: WasmType,)*
+        {
+            #[allow(unused_assignments, unused_mut, unused_variables, non_snake_case,
+                reason = "some of the tuples are empty")]
+            fn into_func(self, store: &Store) -> Result<Func, Error> {
+                let ty = FuncType::new([$($param::TYPE),*], R::types());
+                let signature = store.engine().signatures().intern(&ty);
+                let _: PhantomData<R> = PhantomData;
+                Func::with_signature(store, signature, move |call| {
+                    let args: *const Slot = call.args().cast();
+                    let mut next = 0;
+                    $(
+                        // SAFETY: the function's type has this many parameters.
+                        let $param = $param::from_payload(unsafe { (*args.add(next)).payload });
+                        next += 1;
+                    )*
+                    self(&Caller(call), $($param),*).write(|result| {
+                        if let Some(payload) = result {
+                            // SAFETY: the function's type has a result.
+                            unsafe { (*call.results().cast::<Slot>()).payload = payload };
+                        }
+                    })
+                })
+            }
+        }
+    )*};
+}
+
+host_funcs! {
+    ;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M N;
+    A B C D E F G H I J K L M N O;
+    A B C D E F G H I J K L M N O Q;
+}

@@ -1,0 +1,195 @@
+//! Instantiation (core spec, section 4.5.4), step by step.
+
+use super::func::run;
+use super::instance::{Extern, Handle, Instance};
+use super::module::Module;
+use super::store::Store;
+use super::{Error, Trap};
+use crate::abi::layout::MemoryStyle;
+use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
+use crate::vm;
+use crate::wasm::{FuncIndex, GlobalIndex, Limits, TrapCode};
+
+pub(super) fn instantiate(
+    store: &Store,
+    module: &Module,
+    imports: &[Extern],
+) -> Result<Instance, Error> {
+    if !store.engine().is(module.engine()) {
+        return Err(Error::Type("the module belongs to another engine".to_owned()));
+    }
+    check_imports(store, module, imports)?;
+    let instance = allocate(store, module, imports)?;
+    initialize_globals(&instance);
+    initialize_elements(&instance)?;
+    initialize_data(&instance)?;
+    run_start(&instance)?;
+    Ok(instance)
+}
+
+fn check_imports(store: &Store, module: &Module, imports: &[Extern]) -> Result<(), Error> {
+    let info = module.info();
+    for (i, import) in info.imports.iter().enumerate() {
+        let error = |message: String| {
+            let (module, name) = (import.module.clone(), import.name.clone());
+            Err(Error::Link { module, name, message })
+        };
+        let Some(given) = imports.get(i) else {
+            let wanted = info.import_type(import);
+            return error(format!("missing; expected {wanted}"));
+        };
+        store.check(given.handle())?;
+        if !fits(module, import, given) {
+            let (wanted, got) = (info.import_type(import), given.ty());
+            return error(format!("incompatible import type: expected {wanted}, got {got}"));
+        }
+    }
+    if imports.len() > info.imports.len() {
+        let (got, wanted) = (imports.len(), info.imports.len());
+        return Err(Error::Type(format!("{got} imports are given, {wanted} are wanted")));
+    }
+    Ok(())
+}
+
+/// Whether `given` is of the import's type (core spec, section 3.3.4).
+fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
+    let limits = |wanted: Limits, given: Limits| wanted.admits(given.min, given.max);
+    match (import.ty, given) {
+        (EntityType::Func(ty), Extern::Func(func)) => {
+            let wanted = &module.0.image.signature(ty);
+            std::ptr::eq(wanted.as_vm(), func.signature().as_vm())
+        }
+        (EntityType::Global(ty), Extern::Global(global)) => ty == global.ty(),
+        (EntityType::Table(ty), Extern::Table(table)) => {
+            let given = table.ty();
+            ty.element == given.element && limits(ty.limits, given.limits)
+        }
+        (EntityType::Memory(ty), Extern::Memory(memory)) => {
+            limits(ty.limits, memory.ty().limits)
+        }
+        _ => false,
+    }
+}
+
+/// Makes the instance with everything that the module defines, all of it zero.
+fn allocate(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
+    let imports: Vec<Handle> = imports.iter().map(|import| import.handle().clone()).collect();
+    let owner = store.share_module(module);
+    let preferred = store.engine().store_config().memory.style();
+    let mut error = None;
+    let code = |guarded: bool| {
+        // Code for guarded memories is of no use as soon as one memory is checked.
+        let style = if guarded { preferred } else { MemoryStyle::Checked };
+        module.code(style).map_err(|e| {
+            let message = e.to_string();
+            error = Some(e);
+            message
+        })
+    };
+    // SAFETY: the image and its code are the module's, which `owner` keeps alive; the imports
+    // have been checked.
+    let instance = unsafe {
+        vm::context::Instance::new(store.vm(), &module.0.image, owner, &imports, code)
+    };
+    match instance {
+        Ok(handle) => Ok(Instance::from_handle(handle)),
+        Err(message) => Err(error.unwrap_or(Error::Limit(message))),
+    }
+}
+
+fn vm(instance: &Instance) -> &vm::context::Instance {
+    instance.handle().instance().expect("the handle is to an instance")
+}
+
+fn initialize_globals(instance: &Instance) {
+    let info = instance.module().info();
+    for (i, init) in info.global_inits.iter().enumerate() {
+        let value = evaluate(instance, init);
+        let index = GlobalIndex::from_u32(info.imported.globals + i as u32);
+        vm(instance).set_global(index, value);
+    }
+}
+
+fn initialize_elements(instance: &Instance) -> Result<(), Error> {
+    for (i, segment) in instance.module().info().elements.iter().enumerate() {
+        let values = || -> Box<[u64]> {
+            match &segment.items {
+                ElementItems::Funcs(funcs) => {
+                    funcs.iter().map(|func| func_ref(instance, *func)).collect()
+                }
+                ElementItems::Exprs(exprs) => {
+                    exprs.iter().map(|expr| evaluate(instance, expr) as u64).collect()
+                }
+            }
+        };
+        match &segment.mode {
+            SegmentMode::Active { target, offset } => {
+                let offset = evaluate(instance, offset) as u32;
+                if !vm(instance).table(*target).init(offset.into(), &values()) {
+                    return Err(Trap::from(TrapCode::TableOutOfBounds).into());
+                }
+            }
+            SegmentMode::Passive => vm(instance).set_element(i, values()),
+            SegmentMode::Declared => {}
+        }
+    }
+    Ok(())
+}
+
+fn initialize_data(instance: &Instance) -> Result<(), Error> {
+    for (i, segment) in instance.module().info().data.iter().enumerate() {
+        if let SegmentMode::Active { target, offset } = &segment.mode {
+            let offset = evaluate(instance, offset) as u32;
+            if !vm(instance).memory(*target).write(offset.into(), vm(instance).data(i)) {
+                return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
+            }
+            vm(instance).drop_data(i);
+        }
+    }
+    Ok(())
+}
+
+fn run_start(instance: &Instance) -> Result<(), Error> {
+    let info = instance.module().info();
+    let Some(start) = info.start else { return Ok(()) };
+    let handle = vm(instance).func_handle(start, info.func_refs[start]);
+    // SAFETY: a start function has neither parameters nor results.
+    unsafe { run(&handle, std::ptr::null_mut(), std::ptr::null_mut()) }.map_err(Error::Trap)
+}
+
+fn func_ref(instance: &Instance, func: FuncIndex) -> u64 {
+    let number = instance.module().info().func_refs[func];
+    vm(instance).func_ref(func, number).as_ptr().expose_provenance() as u64
+}
+
+/// The value of a constant expression, in little-endian form, extended with zeros.
+fn evaluate(instance: &Instance, expr: &ConstExpr) -> u128 {
+    let mut stack: Vec<u128> = Vec::new();
+    for op in expr.ops() {
+        let mut binary = |op: fn(u64, u64) -> u64| {
+            let (y, x) = (stack.pop(), stack.pop());
+            let (Some(x), Some(y)) = (x, y) else {
+                unreachable!("validation has checked the operands")
+            };
+            u128::from(op(x as u64, y as u64))
+        };
+        let value = match *op {
+            ConstOp::I32(value) => u128::from(value as u32),
+            ConstOp::I64(value) => u128::from(value as u64),
+            ConstOp::F32(bits) => bits.into(),
+            ConstOp::F64(bits) => bits.into(),
+            ConstOp::V128(bits) => bits,
+            ConstOp::GlobalGet(index) => vm(instance).get_global(index),
+            ConstOp::RefNull => 0,
+            ConstOp::RefFunc(func) => func_ref(instance, func).into(),
+            ConstOp::I32Add => binary(|x, y| u64::from((x as u32).wrapping_add(y as u32))),
+            ConstOp::I32Sub => binary(|x, y| u64::from((x as u32).wrapping_sub(y as u32))),
+            ConstOp::I32Mul => binary(|x, y| u64::from((x as u32).wrapping_mul(y as u32))),
+            ConstOp::I64Add => binary(u64::wrapping_add),
+            ConstOp::I64Sub => binary(u64::wrapping_sub),
+            ConstOp::I64Mul => binary(u64::wrapping_mul),
+        };
+        stack.push(value);
+    }
+    stack.pop().expect("validation has checked that there is a value")
+}

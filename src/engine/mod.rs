@@ -1,0 +1,127 @@
+//! The safe Rust API, and what decides when which code is made. May use: wasm, module, compile, vm.
+//!
+//! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
+//! refers to. They belong to one thread, as their store does.
+
+mod artifact;
+mod config;
+mod entity;
+mod error;
+mod func;
+mod global;
+mod instance;
+mod instantiate;
+mod linker;
+mod memory;
+mod module;
+mod store;
+mod table;
+mod tiers;
+mod value;
+mod workers;
+
+use std::sync::Arc;
+
+use crate::compile::{Compiler, Settings};
+use crate::vm;
+use crate::vm::memory::MemoryConfig;
+use crate::vm::signature::{MakeTrampolines, Signatures};
+use crate::vm::store::StoreConfig;
+use crate::wasm::FuncType;
+
+pub use config::{Compilation, Config};
+pub use error::{Error, Frame, Trap};
+pub use func::{Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
+pub use global::Global;
+pub use instance::{Extern, ExternRef, Handle, Instance};
+pub use linker::Linker;
+pub use memory::Memory;
+pub use module::{ExportType, ImportType, Module};
+pub use store::Store;
+pub use table::Table;
+pub use value::Val;
+
+/// Settings and code that stores and modules share. Cloning it gives another handle to the same.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    compiler: Arc<Compiler>,
+    signatures: Signatures,
+}
+
+impl Engine {
+    /// An engine with these settings.
+    ///
+    /// # Errors
+    ///
+    /// When no code can be made for this machine.
+    pub fn new(config: &Config) -> Result<Engine, Error> {
+        let settings = Settings {
+            signals: !config.explicit_checks,
+            canonicalize_nans: config.canonicalize_nans,
+        };
+        let compiler = Compiler::new(settings).map_err(|e| Error::Config(e.to_string()))?;
+        let compiler = Arc::new(compiler);
+        if settings.signals {
+            vm::trap::install_signal_handlers();
+        }
+        let signatures = Signatures::new(Box::new(Trampolines(compiler.clone())));
+        let config = config.clone();
+        Ok(Engine(Arc::new(Inner { config, compiler, signatures })))
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether both are the same engine.
+    pub fn is(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What code of this engine depends on: target triple and CPU features, separated by spaces.
+    pub fn target(&self) -> &str {
+        self.0.compiler.target()
+    }
+
+    /// Puts the engine's signal handlers back where the host has replaced them. Traps of wasm
+    /// then work again, and the host's handlers get all other signals.
+    pub fn reinstall_signal_handlers(&self) {
+        if !self.0.config.explicit_checks {
+            vm::trap::install_signal_handlers();
+        }
+    }
+
+    fn compiler(&self) -> &Arc<Compiler> {
+        &self.0.compiler
+    }
+
+    fn signatures(&self) -> &Signatures {
+        &self.0.signatures
+    }
+
+    fn store_config(&self) -> StoreConfig {
+        let config = &self.0.config;
+        let memory = MemoryConfig {
+            reservation: config.memory_reservation,
+            signals: !config.explicit_checks,
+        };
+        StoreConfig { memory, max_stack: config.max_stack }
+    }
+}
+
+/// The hook by which `vm` gets trampolines.
+struct Trampolines(Arc<Compiler>);
+
+impl MakeTrampolines for Trampolines {
+    fn entry(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
+        workers::aside(|| self.0.entry_trampoline(ty).map_err(|e| e.to_string()))
+    }
+
+    fn host(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
+        workers::aside(|| self.0.host_trampoline(ty).map_err(|e| e.to_string()))
+    }
+}

@@ -1,0 +1,257 @@
+//! Modules.
+
+use std::sync::{Arc, OnceLock};
+
+use super::tiers::Tiers;
+use super::{Compilation, Engine, Error, workers};
+use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
+use crate::module::{self, EntityType, ModuleInfo, Names};
+use crate::vm::code::CodeSpace;
+use crate::vm::context::{Image, ImageParts};
+use crate::wasm::{DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, ValType};
+
+/// A valid module, compiled or ready to be. Cloning it gives another handle to the same.
+#[derive(Clone)]
+pub struct Module(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) engine: Engine,
+    pub(super) info: ModuleInfo,
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) image: Image,
+    pub(super) tiers: Tiers,
+    names: OnceLock<Names>,
+}
+
+/// Something that a module imports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportType<'a> {
+    /// The first part of its name.
+    pub module: &'a str,
+    /// The second part of its name.
+    pub name: &'a str,
+    /// What it has to be.
+    pub ty: ExternType,
+}
+
+/// Something that a module exports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportType<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is.
+    pub ty: ExternType,
+}
+
+/// Modules up to this size are validated without starting threads.
+const SMALL_MODULE: usize = 256 << 10;
+
+impl Module {
+    /// Makes a module of bytes in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when the bytes are no valid module, [`Error::Compile`] when a function
+    /// exceeds what can be compiled, [`Error::Limit`] when there is no memory.
+    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
+        let info = parse(engine, bytes)?;
+        let module = Module::with(engine, info, bytes.into(), Tiers::default());
+        if engine.config().compilation == Compilation::Eager {
+            module.code(engine.store_config().memory.style())?;
+        }
+        Ok(module)
+    }
+
+    /// Makes a module of text in the text format, or of bytes in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`]; for text that is no module, the offset is into the text.
+    pub fn from_text(engine: &Engine, text: &[u8]) -> Result<Module, Error> {
+        Module::new(engine, &wat::parse_bytes(text).map_err(text_error)?)
+    }
+
+    /// The binary form of text in the text format. Bytes in the binary format stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with the offset into the text.
+    pub fn text_to_binary(text: &[u8]) -> Result<Vec<u8>, Error> {
+        wat::parse_bytes(text).map(std::borrow::Cow::into_owned).map_err(text_error)
+    }
+
+    /// Whether the bytes are a valid module.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when they are not.
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
+        parse(engine, bytes).map(drop)
+    }
+
+    pub(super) fn with(
+        engine: &Engine,
+        info: ModuleInfo,
+        bytes: Arc<[u8]>,
+        tiers: Tiers,
+    ) -> Module {
+        let image = image(engine, &info, &bytes);
+        let engine = engine.clone();
+        Module(Arc::new(Inner { engine, info, bytes, image, tiers, names: OnceLock::new() }))
+    }
+
+    /// The engine that it was made with.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Whether both are the same module.
+    pub fn is(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What tells it from other modules.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// The imports, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        let info = self.info();
+        info.imports.iter().map(|import| {
+            let ty = info.import_type(import);
+            ImportType { module: &import.module, name: &import.name, ty }
+        })
+    }
+
+    /// The exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        let info = self.info();
+        let exports = info.exports.iter();
+        exports.map(|e| ExportType { name: &e.name, ty: info.extern_type(e.item) })
+    }
+
+    /// The module's name, if its name section has one.
+    pub fn name(&self) -> Option<&str> {
+        self.names().module()
+    }
+
+    /// The name of a function, if the module's name section has one.
+    pub fn func_name(&self, index: FuncIndex) -> Option<&str> {
+        self.names().func(index)
+    }
+
+    fn names(&self) -> &Names {
+        self.0.names.get_or_init(|| self.info().names(&self.0.bytes))
+    }
+
+    /// The contents of the custom sections called `name`, in order.
+    pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.info().custom_sections(&self.0.bytes, name)
+    }
+
+    /// The bytes that it was made of.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// Bytes of machine code that there are by now.
+    pub fn code_size(&self) -> usize {
+        let style = self.engine().store_config().memory.style();
+        self.code(style).map_or(0, CodeSpace::code_size)
+    }
+
+    /// The number of functions that the module defines.
+    pub fn func_count(&self) -> usize {
+        self.info().bodies.len()
+    }
+
+    /// The features that the module cannot do without.
+    pub fn needed_features(&self) -> Vec<Feature> {
+        let all = self.info().features;
+        let needs = |feature: &Feature| {
+            let mut without = all;
+            without.set(*feature, false);
+            module::parse(&self.0.bytes, without, &spread(self.0.bytes.len())).is_err()
+        };
+        all.iter().filter(needs).collect()
+    }
+
+    pub(super) fn info(&self) -> &ModuleInfo {
+        &self.0.info
+    }
+
+    /// Its code for memories of this style.
+    pub(super) fn code(&self, style: MemoryStyle) -> Result<&CodeSpace, Error> {
+        self.0.tiers.code(&self.0, style)
+    }
+}
+
+fn text_error(error: wat::Error) -> Error {
+    Error::Invalid { message: error.to_string(), offset: 0, missing: None }
+}
+
+fn parse(engine: &Engine, bytes: &[u8]) -> Result<ModuleInfo, Error> {
+    let features = engine.config().features();
+    module::parse(bytes, features, &spread(bytes.len())).map_err(Error::from)
+}
+
+/// How the bodies of a module of this size are validated.
+fn spread(size: usize) -> impl Fn(usize, &(dyn Fn(usize) + Sync)) {
+    move |count, job| workers::spread(count, size <= SMALL_MODULE, job)
+}
+
+fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
+    let imported = info.imported;
+    let layout = ContextLayout::new(ContextShape {
+        memories: info.memories.len() as u32 - imported.memories,
+        globals: info.globals.len() as u32 - imported.globals,
+        tables: info.tables.len() as u32 - imported.tables,
+        imported_memories: imported.memories,
+        imported_globals: imported.globals,
+        imported_tables: imported.tables,
+        imported_funcs: imported.funcs,
+        func_refs: info.func_ref_count,
+    });
+    let signatures = info.types.values().map(|ty| engine.signatures().intern(ty)).collect();
+    let parts = ImageParts {
+        memories: info.memories.values().skip(imported.memories as usize).copied().collect(),
+        tables: info.tables.values().skip(imported.tables as usize).copied().collect(),
+        globals: info.globals.values().copied().collect(),
+        func_refs: func_refs(info),
+        data: info.data.iter().map(|segment| segment.range.clone()).collect(),
+        bytes: bytes.clone(),
+        element_types: element_types(info),
+        shares_refs: shares_refs(info),
+    };
+    Image::new(layout, signatures, parts)
+}
+
+/// The defined functions that can be referred to, in the order of their numbers.
+fn func_refs(info: &ModuleInfo) -> Box<[(DefinedFuncIndex, crate::wasm::TypeIndex)]> {
+    let mut numbered: Vec<_> = info
+        .bodies
+        .keys()
+        .filter_map(|defined| {
+            let func = info.func_index(defined);
+            Some((info.func_refs[func]?, defined, info.funcs[func]))
+        })
+        .collect();
+    numbered.sort_by_key(|(number, ..)| *number);
+    numbered.into_iter().map(|(_, defined, ty)| (defined, ty)).collect()
+}
+
+/// What the references of each element segment refer to.
+fn element_types(info: &ModuleInfo) -> Box<[HeapType]> {
+    info.elements.iter().map(|segment| segment.ty.heap).collect()
+}
+
+/// See [`ImageParts::shares_refs`].
+fn shares_refs(info: &ModuleInfo) -> bool {
+    info.imports.iter().any(|import| match import.ty {
+        EntityType::Func(ty) => info.types[ty].has_refs(),
+        EntityType::Table(_) => true,
+        EntityType::Global(ty) => matches!(ty.content, ValType::Ref(_)),
+        EntityType::Memory(_) => false,
+    })
+}

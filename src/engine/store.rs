@@ -1,0 +1,98 @@
+//! Stores.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+
+use super::module::Module;
+use super::{Engine, Error};
+use crate::vm;
+use crate::vm::store::Handle;
+
+/// Where instances, and all that they are made of, live. Cloning it gives another handle to the
+/// same; what is in it keeps it alive too.
+///
+/// What nothing refers to any more is freed while the store lives, unless code of the store is
+/// running: then it waits for that to end.
+#[derive(Clone)]
+pub struct Store(Rc<vm::store::Store>);
+
+/// What `vm` keeps for us.
+struct Owner {
+    engine: Engine,
+    /// The modules that have instances here.
+    modules: RefCell<HashMap<usize, Weak<Module>>>,
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new(engine: &Engine) -> Store {
+        let owner = Owner { engine: engine.clone(), modules: RefCell::default() };
+        Store(vm::store::Store::new(engine.store_config(), Box::new(owner)))
+    }
+
+    pub(super) fn of(handle: &Handle) -> Store {
+        Store(handle.store().clone())
+    }
+
+    pub(super) fn of_vm(store: &vm::store::Store) -> Store {
+        Store(store.share())
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.owner().engine
+    }
+
+    /// Whether both are the same store.
+    pub fn is(&self, other: &Store) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Frees everything that nothing reaches, now. Without it that happens often enough to keep
+    /// the garbage a small part of the store. Does nothing while code of the store runs.
+    pub fn collect(&self) {
+        self.0.collect();
+    }
+
+    /// The number of things in the store: instances, and what the host has made.
+    pub fn len(&self) -> usize {
+        self.0.node_count()
+    }
+
+    /// Whether nothing is in the store.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn owner(&self) -> &Owner {
+        self.0.owner().downcast_ref().expect("stores are made by `new`")
+    }
+
+    pub(super) fn vm(&self) -> &vm::store::Store {
+        &self.0
+    }
+
+    /// The count of a module that only this store uses.
+    pub(super) fn share_module(&self, module: &Module) -> Rc<Module> {
+        let mut modules = self.owner().modules.borrow_mut();
+        let key = module.address();
+        if let Some(known) = modules.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        if modules.len() >= 16 && modules.len() == modules.capacity() {
+            modules.retain(|_, module| module.strong_count() > 0);
+        }
+        let shared = Rc::new(module.clone());
+        modules.insert(key, Rc::downgrade(&shared));
+        shared
+    }
+
+    /// Fails unless `handle` is to something in this store.
+    pub(super) fn check(&self, handle: &Handle) -> Result<(), Error> {
+        if Rc::ptr_eq(handle.store(), &self.0) {
+            return Ok(());
+        }
+        Err(Error::Type("the object belongs to another store".to_owned()))
+    }
+}

@@ -1,0 +1,310 @@
+//! One function for each section: validated by wasmparser, then collected.
+
+use std::ops::Range;
+
+use wasmparser::{
+    AbstractHeapType, BinaryReader, CompositeInnerType, ConstExpr as RawConstExpr, DataKind,
+    ElementItems as RawItems, ElementKind, ExternalKind, Parser, Payload, TableInit, TypeRef,
+    ValidPayload, Validator, WasmFeatures,
+};
+
+use super::{
+    Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Entity, EntityType,
+    Export, Import, ModuleInfo, ParseError, SegmentMode,
+};
+use crate::wasm::{
+    Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits,
+    MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
+};
+
+/// wasmparser's flag for each feature.
+const FLAGS: &[(Feature, WasmFeatures)] = &[
+    (Feature::MutableGlobal, WasmFeatures::MUTABLE_GLOBAL),
+    (Feature::SaturatingFloatToInt, WasmFeatures::SATURATING_FLOAT_TO_INT),
+    (Feature::SignExtension, WasmFeatures::SIGN_EXTENSION),
+    (Feature::MultiValue, WasmFeatures::MULTI_VALUE),
+    (
+        Feature::ReferenceTypes,
+        // Index immediates of any length came with reference types (core spec, appendix A.1).
+        WasmFeatures::REFERENCE_TYPES.union(WasmFeatures::CALL_INDIRECT_OVERLONG),
+    ),
+    (Feature::BulkMemory, WasmFeatures::BULK_MEMORY.union(WasmFeatures::BULK_MEMORY_OPT)),
+    (Feature::Simd, WasmFeatures::SIMD),
+    (Feature::ExtendedConst, WasmFeatures::EXTENDED_CONST),
+    (Feature::MultiMemory, WasmFeatures::MULTI_MEMORY),
+    (Feature::TailCall, WasmFeatures::TAIL_CALL),
+];
+
+fn flags(features: Features) -> WasmFeatures {
+    // `gc_types` only lets wasmparser represent reference types at all.
+    let always = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
+    FLAGS
+        .iter()
+        .filter(|(feature, _)| features.has(*feature))
+        .fold(always, |all, (_, flags)| all | *flags)
+}
+
+/// The feature to switch on so that `missing` is there.
+pub(super) fn missing_feature(missing: WasmFeatures) -> Option<Feature> {
+    FLAGS.iter().find(|(_, flags)| flags.intersects(missing)).map(|(feature, _)| *feature)
+}
+
+/// Decodes everything but the bodies, which are returned for validation.
+pub(super) fn parse(
+    bytes: &[u8],
+    features: Features,
+) -> Result<(ModuleInfo, Vec<Body<'_>>), ParseError> {
+    let flags = flags(features);
+    let mut validator = Validator::new_with_features(flags);
+    let mut parser = Parser::new(0);
+    parser.set_features(flags);
+    let mut info = ModuleInfo { features, ..ModuleInfo::default() };
+    let mut bodies = Vec::new();
+    for payload in parser.parse_all(bytes) {
+        let payload = payload?;
+        if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
+            info.bodies.push(range(body.range()));
+            bodies.push((func, body));
+            continue;
+        }
+        collect(&mut info, payload)?;
+    }
+    Ok((info, bodies))
+}
+
+fn range(range: Range<u64>) -> Range<usize> {
+    // The bytes are in memory, so every offset into them fits.
+    range.start as usize..range.end as usize
+}
+
+fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
+    match payload {
+        Payload::TypeSection(section) => {
+            for group in section {
+                for ty in group?.into_types() {
+                    info.types.push(func_type(&ty.composite_type.inner)?);
+                }
+            }
+        }
+        Payload::ImportSection(section) => {
+            for import in section.into_imports() {
+                collect_import(info, import?)?;
+            }
+        }
+        Payload::FunctionSection(section) => {
+            for ty in section {
+                info.funcs.push(TypeIndex::from_u32(ty?));
+            }
+        }
+        Payload::TableSection(section) => {
+            for table in section {
+                let table = table?;
+                if let TableInit::Expr(expr) = table.init {
+                    let offset = expr.get_binary_reader().original_position() as usize;
+                    return Err(ParseError::new("table initializers are not supported", offset));
+                }
+                info.tables.push(table_type(table.ty)?);
+            }
+        }
+        Payload::MemorySection(section) => {
+            for ty in section {
+                info.memories.push(memory_type(ty?));
+            }
+        }
+        Payload::GlobalSection(section) => {
+            for global in section {
+                let global = global?;
+                info.globals.push(global_type(global.ty)?);
+                let init = const_expr(info, &global.init_expr)?;
+                info.global_inits.push(init);
+            }
+        }
+        Payload::ExportSection(section) => {
+            for export in section {
+                let export = export?;
+                let item = match export.kind {
+                    ExternalKind::Func => {
+                        let func = FuncIndex::from_u32(export.index);
+                        info.declare_func_ref(func);
+                        Entity::Func(func)
+                    }
+                    ExternalKind::Table => Entity::Table(TableIndex::from_u32(export.index)),
+                    ExternalKind::Memory => Entity::Memory(MemoryIndex::from_u32(export.index)),
+                    ExternalKind::Global => Entity::Global(GlobalIndex::from_u32(export.index)),
+                    ExternalKind::Tag | ExternalKind::FuncExact => return Err(unsupported(0)),
+                };
+                info.exports.push(Export { name: export.name.to_owned(), item });
+            }
+        }
+        Payload::StartSection { func, .. } => {
+            let func = FuncIndex::from_u32(func);
+            info.declare_func_ref(func);
+            info.start = Some(func);
+        }
+        Payload::ElementSection(section) => {
+            for element in section {
+                let element = element?;
+                let mode = match element.kind {
+                    ElementKind::Passive => SegmentMode::Passive,
+                    ElementKind::Declared => SegmentMode::Declared,
+                    ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                        target: TableIndex::from_u32(table_index.unwrap_or(0)),
+                        offset: const_expr(info, &offset_expr)?,
+                    },
+                };
+                let (ty, items) = match element.items {
+                    RawItems::Functions(section) => {
+                        let funcs: Result<Box<[_]>, _> =
+                            section.into_iter().map(|f| f.map(FuncIndex::from_u32)).collect();
+                        let funcs = funcs?;
+                        funcs.iter().for_each(|func| info.declare_func_ref(*func));
+                        (RefType::FUNC, ElementItems::Funcs(funcs))
+                    }
+                    RawItems::Expressions(ty, section) => {
+                        let exprs: Result<Box<[_]>, ParseError> =
+                            section.into_iter().map(|e| const_expr(info, &e?)).collect();
+                        (ref_type(ty)?, ElementItems::Exprs(exprs?))
+                    }
+                };
+                info.elements.push(ElementSegment { mode, ty, items });
+            }
+        }
+        Payload::DataSection(section) => {
+            for data in section {
+                let data = data?;
+                let mode = match data.kind {
+                    DataKind::Passive => SegmentMode::Passive,
+                    DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+                        target: MemoryIndex::from_u32(memory_index),
+                        offset: const_expr(info, &offset_expr)?,
+                    },
+                };
+                let end = data.range.end as usize;
+                info.data.push(DataSegment { mode, range: end - data.data.len()..end });
+            }
+        }
+        Payload::CustomSection(section) => {
+            let start = section.data_offset() as usize;
+            let range = start..start + section.data().len();
+            info.custom_sections.push((section.name().to_owned(), range));
+        }
+        Payload::Version { .. }
+        | Payload::DataCountSection { .. }
+        | Payload::CodeSectionStart { .. }
+        | Payload::End(_) => {}
+        _ => return Err(unsupported(0)),
+    }
+    Ok(())
+}
+
+/// What validation refuses already, because its feature is not one of ours.
+fn unsupported(offset: usize) -> ParseError {
+    ParseError::new("this part of WebAssembly is not supported", offset)
+}
+
+fn collect_import(info: &mut ModuleInfo, import: wasmparser::Import) -> Result<(), ParseError> {
+    let ty = match import.ty {
+        TypeRef::Func(ty) => {
+            let ty = TypeIndex::from_u32(ty);
+            info.funcs.push(ty);
+            info.imported.funcs += 1;
+            EntityType::Func(ty)
+        }
+        TypeRef::Table(ty) => {
+            let ty = table_type(ty)?;
+            info.tables.push(ty);
+            info.imported.tables += 1;
+            EntityType::Table(ty)
+        }
+        TypeRef::Memory(ty) => {
+            let ty = memory_type(ty);
+            info.memories.push(ty);
+            info.imported.memories += 1;
+            EntityType::Memory(ty)
+        }
+        TypeRef::Global(ty) => {
+            let ty = global_type(ty)?;
+            info.globals.push(ty);
+            info.imported.globals += 1;
+            EntityType::Global(ty)
+        }
+        TypeRef::Tag(_) | TypeRef::FuncExact(_) => return Err(unsupported(0)),
+    };
+    let (module, name) = (import.module.to_owned(), import.name.to_owned());
+    info.imports.push(Import { module, name, ty });
+    Ok(())
+}
+
+/// A type that belongs to a proposal the engine does not implement.
+#[derive(Debug)]
+pub struct UnsupportedType;
+
+impl From<UnsupportedType> for ParseError {
+    fn from(_: UnsupportedType) -> ParseError {
+        unsupported(0)
+    }
+}
+
+fn func_type(ty: &CompositeInnerType) -> Result<FuncType, UnsupportedType> {
+    let CompositeInnerType::Func(ty) = ty else { return Err(UnsupportedType) };
+    let types = |types: &[wasmparser::ValType]| -> Result<Vec<ValType>, UnsupportedType> {
+        types.iter().map(|ty| value_type(*ty)).collect()
+    };
+    Ok(FuncType::new(types(ty.params())?, types(ty.results())?))
+}
+
+/// Our form of wasmparser's value type.
+pub fn value_type(ty: wasmparser::ValType) -> Result<ValType, UnsupportedType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
+    })
+}
+
+fn ref_type(ty: wasmparser::RefType) -> Result<RefType, UnsupportedType> {
+    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type())? })
+}
+
+fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, UnsupportedType> {
+    match ty {
+        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Func } => {
+            Ok(HeapType::Func)
+        }
+        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Extern } => {
+            Ok(HeapType::Extern)
+        }
+        _ => Err(UnsupportedType),
+    }
+}
+
+fn table_type(ty: wasmparser::TableType) -> Result<TableType, UnsupportedType> {
+    let limits = Limits { min: ty.initial, max: ty.maximum };
+    Ok(TableType { element: ref_type(ty.element_type)?, limits })
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } }
+}
+
+fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType, UnsupportedType> {
+    Ok(GlobalType { content: value_type(ty.content_type)?, mutable: ty.mutable })
+}
+
+fn const_expr(info: &mut ModuleInfo, expr: &RawConstExpr) -> Result<ConstExpr, ParseError> {
+    let expr = ConstExpr::parse(expr)?;
+    for op in expr.ops() {
+        if let ConstOp::RefFunc(func) = op {
+            info.declare_func_ref(*func);
+        }
+    }
+    Ok(expr)
+}
+
+/// A reader over a custom section's contents, for the name section.
+pub(super) fn reader(bytes: &[u8]) -> BinaryReader<'_> {
+    BinaryReader::new(bytes, 0)
+}

@@ -1,0 +1,285 @@
+//! x86-64.
+
+use std::arch::{asm, global_asm, naked_asm};
+use std::mem::offset_of;
+
+use crate::abi::layout::{VMContext, VMStore};
+use crate::abi::libcalls::{Libcall, for_each_libcall};
+use crate::vm::code::CodeSpace;
+use crate::vm::enter::Thread;
+
+// The thread block. It is declared here because Rust has no stable way to ask for the initial-exec
+// model, in which reading a thread-local variable calls nothing and allocates nothing: a signal
+// handler may do it anywhere.
+global_asm!(
+    ".pushsection .tbss.tenon_thread, \"awT\", @nobits",
+    ".balign 16",
+    ".hidden tenon_thread",
+    ".globl tenon_thread",
+    ".type tenon_thread, @object",
+    ".size tenon_thread, {size}",
+    "tenon_thread:",
+    ".zero {size}",
+    ".popsection",
+    size = const size_of::<Thread>(),
+);
+
+/// The current thread's block; zeroed when the thread starts.
+#[inline]
+pub fn thread() -> *mut Thread {
+    let thread: *mut Thread;
+    // SAFETY: reads the variable's offset and the thread pointer; nothing else.
+    unsafe {
+        asm!(
+            "mov {thread}, qword ptr [rip + tenon_thread@gottpoff]",
+            "add {thread}, qword ptr fs:[0]",
+            thread = out(reg) thread,
+            options(pure, nomem, nostack),
+        );
+    }
+    thread
+}
+
+/// The stack pointer, about.
+#[inline]
+pub fn stack_pointer() -> usize {
+    let sp: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
+}
+
+/// Goes on at `pc` with the given stack and frame pointers. The frames in between are gone.
+///
+/// # Safety
+///
+/// The three belong together, as an entry trampoline has noted them, and its frame is live; no
+/// frame in between has anything left to do.
+pub unsafe fn resume(pc: usize, sp: usize, fp: usize) -> ! {
+    // SAFETY: the caller's contract.
+    unsafe {
+        asm!(
+            "mov rsp, {sp}",
+            "mov rbp, {fp}",
+            "jmp {pc}",
+            pc = in(reg) pc,
+            sp = in(reg) sp,
+            fp = in(reg) fp,
+            options(noreturn),
+        )
+    }
+}
+
+/// Calls `function(argument)` on the stack that ends at `top`.
+///
+/// # Safety
+///
+/// The stack is large enough and used by nobody else; the function does not unwind.
+pub unsafe fn call_on(
+    top: *mut u8,
+    function: unsafe extern "C" fn(*mut std::ffi::c_void),
+    argument: *mut std::ffi::c_void,
+) {
+    // SAFETY: the caller's contract; the old stack pointer is in a register that calls preserve.
+    unsafe {
+        asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {function}",
+            "mov rsp, r12",
+            top = in(reg) top,
+            function = in(reg) function,
+            in("rdi") argument,
+            out("r12") _,
+            clobber_abi("C"),
+        )
+    }
+}
+
+/// The caller's frame pointer and return address, as a frame has them at its frame pointer.
+///
+/// # Safety
+///
+/// `fp` is the frame pointer of a live frame of compiled code.
+pub unsafe fn caller(fp: usize) -> (usize, usize) {
+    let frame = fp as *const [usize; 2];
+    // SAFETY: compiled code keeps frame pointers: the saved one, then the return address.
+    let [caller_fp, return_pc] = unsafe { *frame };
+    (caller_fp, return_pc)
+}
+
+macro_rules! stubs {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ident),*) $(-> $result:ident)?;)*) => {
+        /// What compiled code calls: each notes where wasm was left and goes on to the body.
+        mod stub {
+            use super::*;
+
+            $(#[unsafe(naked)]
+            pub(super) unsafe extern "C" fn $name() {
+                naked_asm!(
+                    "mov rax, [rdi + {store}]",
+                    "mov r10, [rsp]",
+                    "mov [rax + {exit_fp}], rbp",
+                    "mov [rax + {exit_pc}], r10",
+                    "jmp {body}",
+                    store = const offset_of!(VMContext, store),
+                    exit_fp = const offset_of!(VMStore, exit_fp),
+                    exit_pc = const offset_of!(VMStore, exit_pc),
+                    body = sym crate::vm::libcalls::raw::$name,
+                )
+            })*
+        }
+
+        /// The address of each libcall.
+        pub fn libcall_table() -> [usize; Libcall::ALL.len()] {
+            [$(stub::$name as *const () as usize),*]
+        }
+    };
+}
+for_each_libcall!(stubs);
+
+/// Bytes of a function's stub.
+pub const STUB_SIZE: usize = 24;
+
+/// Where in its stub the part begins that asks for code.
+pub const STUB_SECOND_HALF: usize = 8;
+
+/// Bytes of the code at which all stubs of a code space end.
+pub const DEMAND_STUB_SIZE: usize = 24;
+
+/// The stub of function `func`: a jump through the slot, then a jump to `demand_stub` with the
+/// function's number. All are addresses.
+pub fn stub(stub: usize, slot: usize, demand_stub: usize, func: u32) -> [u8; STUB_SIZE] {
+    let mut code = [0xcc; STUB_SIZE];
+    let relative = |target: usize, from: usize| (target.wrapping_sub(from) as i32).to_le_bytes();
+    // jmp [rip + slot]
+    code[..2].copy_from_slice(&[0xff, 0x25]);
+    code[2..6].copy_from_slice(&relative(slot, stub + 6));
+    // mov r11d, func
+    code[8..10].copy_from_slice(&[0x41, 0xbb]);
+    code[10..14].copy_from_slice(&func.to_le_bytes());
+    // jmp demand_stub
+    code[14] = 0xe9;
+    code[15..19].copy_from_slice(&relative(demand_stub, stub + 19));
+    code
+}
+
+/// The code at which all stubs of `space` end.
+pub fn demand_stub(space: *const CodeSpace) -> [u8; DEMAND_STUB_SIZE] {
+    let mut code = [0xcc; DEMAND_STUB_SIZE];
+    // mov r10, space
+    code[..2].copy_from_slice(&[0x49, 0xba]);
+    code[2..10].copy_from_slice(&(space as usize).to_le_bytes());
+    // mov rax, demand; jmp rax
+    code[10..12].copy_from_slice(&[0x48, 0xb8]);
+    code[12..20].copy_from_slice(&(demand as *const () as usize).to_le_bytes());
+    code[20..22].copy_from_slice(&[0xff, 0xe0]);
+    code
+}
+
+/// Called in place of a function that has no code yet: number in `r11d`, code space in `r10`, the
+/// function's arguments where it expects them. Asks for the code and goes on there as if nothing
+/// had been.
+#[unsafe(naked)]
+unsafe extern "C" fn demand() {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "sub rsp, 176",
+        "mov [rsp], rdi",
+        "mov [rsp + 8], rsi",
+        "mov [rsp + 16], rdx",
+        "mov [rsp + 24], rcx",
+        "mov [rsp + 32], r8",
+        "mov [rsp + 40], r9",
+        "movups [rsp + 48], xmm0",
+        "movups [rsp + 64], xmm1",
+        "movups [rsp + 80], xmm2",
+        "movups [rsp + 96], xmm3",
+        "movups [rsp + 112], xmm4",
+        "movups [rsp + 128], xmm5",
+        "movups [rsp + 144], xmm6",
+        "movups [rsp + 160], xmm7",
+        "mov rdi, r10",
+        "mov esi, r11d",
+        "mov rdx, [rbp]",
+        "mov rcx, [rbp + 8]",
+        "call {body}",
+        "mov rdi, [rsp]",
+        "mov rsi, [rsp + 8]",
+        "mov rdx, [rsp + 16]",
+        "mov rcx, [rsp + 24]",
+        "mov r8, [rsp + 32]",
+        "mov r9, [rsp + 40]",
+        "movups xmm0, [rsp + 48]",
+        "movups xmm1, [rsp + 64]",
+        "movups xmm2, [rsp + 80]",
+        "movups xmm3, [rsp + 96]",
+        "movups xmm4, [rsp + 112]",
+        "movups xmm5, [rsp + 128]",
+        "movups xmm6, [rsp + 144]",
+        "movups xmm7, [rsp + 160]",
+        "leave",
+        "jmp rax",
+        body = sym crate::vm::leave::demand,
+    )
+}
+
+/// The registers of interrupted code.
+pub struct Registers<'a>(&'a mut libc::ucontext_t);
+
+impl Registers<'_> {
+    /// The registers that a signal handler was given.
+    ///
+    /// # Safety
+    ///
+    /// `context` is the third argument of the running handler.
+    pub unsafe fn of_handler<'a>(context: *mut std::ffi::c_void) -> Registers<'a> {
+        // SAFETY: the caller's contract.
+        Registers(unsafe { &mut *context.cast() })
+    }
+
+    fn get(&self, register: i32) -> usize {
+        self.0.uc_mcontext.gregs[register as usize] as usize
+    }
+
+    fn set(&mut self, register: i32, value: usize) {
+        self.0.uc_mcontext.gregs[register as usize] = value as i64;
+    }
+
+    /// The address of the interrupted instruction.
+    pub fn pc(&self) -> usize {
+        self.get(libc::REG_RIP)
+    }
+
+    /// The frame pointer.
+    pub fn fp(&self) -> usize {
+        self.get(libc::REG_RBP)
+    }
+
+    /// The context that a function of compiled code was called with, before its prologue has
+    /// changed any register. It comes first, or second after the address of the results if they
+    /// lie in the caller's frame.
+    pub fn context_argument(&self) -> usize {
+        let (first, second) = (self.get(libc::REG_RDI), self.get(libc::REG_RSI));
+        let sp = self.get(libc::REG_RSP);
+        // Contexts are never on the stack of the code that runs.
+        let in_frames = first > sp && first < sp + (1 << 30);
+        if in_frames { second } else { first }
+    }
+
+    /// Makes the interrupted code go on in `target`, called with `args` and never to return, on
+    /// the same stack.
+    pub fn redirect(&mut self, target: usize, args: [usize; 4]) {
+        let sp = (self.get(libc::REG_RSP) - 256) & !15;
+        // As after a call: the stack pointer is 8 off a multiple of 16.
+        self.set(libc::REG_RSP, sp - 8);
+        self.set(libc::REG_RIP, target);
+        self.set(libc::REG_RDI, args[0]);
+        self.set(libc::REG_RSI, args[1]);
+        self.set(libc::REG_RDX, args[2]);
+        self.set(libc::REG_RCX, args[3]);
+        let direction_flag = 1 << 10;
+        self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !direction_flag);
+    }
+}

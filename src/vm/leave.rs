@@ -1,0 +1,212 @@
+//! The only doors out of wasm: to the runtime's own functions and to the host's.
+//!
+//! Errors and panics of what is called become values here, and only then is the stack unwound.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use super::arch;
+use super::code::CodeSpace;
+use super::enter::{Cause, Raised, unwind};
+use super::libcalls;
+use super::refs::context_node;
+use super::signature::Signature;
+use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
+use super::trap::{self, Start};
+use crate::abi::layout::{HOST_MAGIC, VMContext, VMFuncRef, VMHostContext};
+use crate::wasm::DefinedFuncIndex;
+
+/// An error of the embedder's; it passes through wasm as it is.
+pub type HostError = Box<dyn Any>;
+
+/// A function of the host.
+#[repr(C)]
+pub struct HostFunc {
+    pub(super) node: Node,
+    context: VMHostContext,
+    func_ref: VMFuncRef,
+    signature: Arc<Signature>,
+    /// The closure; `context.call` knows its type.
+    body: *const (),
+    data: Box<dyn Any>,
+}
+
+/// What a host function is called with.
+pub struct HostCall<'a> {
+    store: &'a Store,
+    signature: &'a Signature,
+    args: *mut u8,
+    results: *mut u8,
+}
+
+impl<'a> HostCall<'a> {
+    /// The store.
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// The function's type.
+    pub fn signature(&self) -> &'a Signature {
+        self.signature
+    }
+
+    /// The arguments, laid out as in [`crate::abi::signature`].
+    pub fn args(&self) -> *mut u8 {
+        self.args
+    }
+
+    /// Room for the results, laid out likewise.
+    pub fn results(&self) -> *mut u8 {
+        self.results
+    }
+
+    /// The instance whose code has called, if wasm has called.
+    pub fn caller(&self) -> Option<Handle> {
+        trap::caller(self.store)
+    }
+}
+
+impl Store {
+    /// Makes a host function. `body` has to write every result with its type.
+    ///
+    /// # Errors
+    ///
+    /// A message when its trampoline cannot be made.
+    pub fn new_func<F>(&self, signature: Arc<Signature>, body: F) -> Result<Handle, String>
+    where
+        F: Fn(&HostCall) -> Result<(), HostError> + 'static,
+    {
+        let code = signature.host()?;
+        let data = Box::new(body);
+        let body = ptr::from_ref(&*data).cast();
+        let host = leak(Box::new(HostFunc {
+            node: Node::new(self, NodeKind::Func),
+            context: VMHostContext {
+                head: VMContext {
+                    magic: HOST_MAGIC,
+                    store: self.vm(),
+                    libcalls: libcalls::table(),
+                    types: ptr::null(),
+                    owner: ptr::null_mut(),
+                },
+                call: call::<F>,
+            },
+            func_ref: VMFuncRef { code, vmctx: ptr::null_mut(), ty: signature.as_vm() },
+            signature,
+            body,
+            data,
+        }));
+        // SAFETY: the function is fresh and nobody else knows it; as `adopt` wants it.
+        unsafe {
+            let func = &mut *host.as_ptr();
+            func.context.head.owner = host.as_ptr().cast();
+            func.func_ref.vmctx = (&raw mut func.context).cast();
+            let func_ref = NonNull::from(&func.func_ref);
+            self.adopt(host.cast());
+            Ok(Handle::new(host.cast(), EntityKind::Func, func_ref))
+        }
+    }
+}
+
+impl HostFunc {
+    /// Frees the function; the closure belongs to the embedder.
+    pub(super) fn into_data(self) -> Box<dyn Any> {
+        self.data
+    }
+}
+
+/// What host trampolines call for functions with a closure of type `F`.
+unsafe extern "C" fn call<F>(context: *mut VMHostContext, args: *mut u8, results: *mut u8) -> u32
+where
+    F: Fn(&HostCall) -> Result<(), HostError> + 'static,
+{
+    // SAFETY: trampolines pass the context of a live host function, whose closure has this type.
+    let (func, store, body) = unsafe {
+        let func: &HostFunc = context_node(context.cast()).cast().as_ref();
+        (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
+    };
+    let call = HostCall { store, signature: &func.signature, args, results };
+    // SAFETY: the thread's block is there, and nobody else touches it.
+    let activation = unsafe { (*arch::thread()).activation };
+    let innermost = store.innermost.get();
+    let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
+    // The host may have jumped out of entries that it made meanwhile.
+    // SAFETY: as above.
+    unsafe { (*arch::thread()).activation = activation };
+    store.innermost.set(innermost);
+    let error: HostError = match result {
+        Ok(Ok(())) => return 0,
+        Ok(Err(error)) => error,
+        Err(panic) => Box::new(HostPanic(panic_message(&*panic))),
+    };
+    store.host_error.set(Some(error));
+    1
+}
+
+/// The error of a host function that has panicked: the panic's message.
+pub struct HostPanic(pub String);
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(message), _) => message,
+        (_, Some(message)) => message.as_str(),
+        (None, None) => "no message",
+    };
+    format!("a host function has panicked: {message}")
+}
+
+/// Runs the body of a libcall; raises what it returns as error.
+///
+/// # Safety
+///
+/// Called by compiled code with its own context.
+pub(super) unsafe fn libcall<T>(
+    context: *mut VMContext,
+    body: impl FnOnce() -> Result<T, Cause>,
+) -> T {
+    let cause = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => return value,
+        Ok(Err(cause)) => cause,
+        Err(panic) => Cause::Internal(panic_message(&*panic)),
+    };
+    // SAFETY: the caller's contract.
+    let store = unsafe { Store::of_context(context) };
+    let frames = trap::frames(store, Start::LeftWasm);
+    unwind(Box::new(Raised { cause, frames }))
+}
+
+/// Raises a stack overflow that `context`'s function has found before it did anything.
+///
+/// # Safety
+///
+/// Called by compiled code with its own context.
+pub(super) unsafe fn stack_overflow(context: *mut VMContext) -> ! {
+    // SAFETY: the caller's contract.
+    let store = unsafe { Store::of_context(context) };
+    let frames = trap::frames(store, Start::Prologue(context));
+    unwind(Box::new(Raised { cause: crate::wasm::TrapCode::StackOverflow.into(), frames }))
+}
+
+/// Finds the code of a function that was called before it had any. `caller_fp` and `return_pc`
+/// are those of the call.
+pub(super) unsafe extern "C" fn demand(
+    space: *const CodeSpace,
+    func: u32,
+    caller_fp: usize,
+    return_pc: usize,
+) -> *const u8 {
+    let cause = match catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: stubs pass the space that they lie in, which is alive because it runs.
+        unsafe { (*space).demand(DefinedFuncIndex::from_u32(func)) }
+    })) {
+        Ok(Ok(code)) => return code,
+        Ok(Err(cause)) => cause,
+        Err(panic) => Cause::Internal(panic_message(&*panic)),
+    };
+    // SAFETY: stubs are only called inside an entry.
+    let store = unsafe { &*(*(*arch::thread()).activation).store };
+    let frames = trap::frames(store, Start::At { pc: return_pc, fp: caller_fp });
+    unwind(Box::new(Raised { cause, frames }))
+}

@@ -1,0 +1,72 @@
+//! The bodies of libcalls, by family. Their names and types are rows of [`crate::abi::libcalls`].
+
+mod memory;
+mod raise;
+mod table;
+
+use std::sync::OnceLock;
+
+use super::arch;
+use super::context::Instance;
+use super::enter::Cause;
+use super::leave;
+use crate::abi::layout::VMContext;
+use crate::abi::libcalls::{Libcall, for_each_libcall};
+use crate::wasm::TrapCode;
+
+/// The addresses of all libcalls, for contexts to point to.
+pub(super) fn table() -> *const usize {
+    static TABLE: OnceLock<[usize; Libcall::ALL.len()]> = OnceLock::new();
+    TABLE.get_or_init(arch::libcall_table).as_ptr()
+}
+
+macro_rules! machine {
+    (I32) => { u32 };
+    (I64) => { u64 };
+}
+
+/// What the stubs of `arch` go on to: one function a row, which a missing or wrong body keeps from
+/// compiling.
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ident),*) $(-> $result:ident)?;)*) => {
+        pub(super) mod raw {
+            use super::*;
+
+            $($(#[$doc])*
+            pub(crate) unsafe extern "C" fn $name(
+                context: *mut VMContext,
+                $($arg: machine!($ty)),*
+            ) $(-> machine!($result))? {
+                // SAFETY: only stubs get here, and they pass what compiled code has passed: its
+                // own context.
+                unsafe { leave::libcall(context, || body::$name(context, $($arg),*)) }
+            }
+            )*
+        }
+    };
+}
+for_each_libcall!(bodies);
+
+/// One function for each row.
+mod body {
+    pub(super) use super::memory::{
+        data_drop, memory_copy, memory_fill, memory_grow, memory_init,
+    };
+    pub(super) use super::raise::{raise, raise_host_error, raise_stack_overflow};
+    pub(super) use super::table::{elem_drop, table_copy, table_fill, table_grow, table_init};
+}
+
+/// The instance whose code calls.
+///
+/// # Safety
+///
+/// The context is that of the running instance.
+unsafe fn instance<'a>(context: *mut VMContext) -> &'a Instance {
+    // SAFETY: the caller's contract.
+    unsafe { Instance::of_context(context) }
+}
+
+/// Success, or the trap that `code` says.
+fn check(success: bool, code: TrapCode) -> Result<(), Cause> {
+    if success { Ok(()) } else { Err(code.into()) }
+}

@@ -1,0 +1,23 @@
+//! Memory that runs: code, instances, memories, tables, traps, entering and leaving.
+//! May use: wasm, abi.
+//!
+//! This is the room of `unsafe`. What it offers to `engine` is safe where it can be and says what
+//! it relies on where it cannot. Nothing here knows how a module is parsed or compiled; code that
+//! is missing is asked for through hooks that `engine` supplies.
+
+mod arch;
+pub mod code;
+pub mod context;
+pub mod enter;
+pub mod global;
+pub mod leave;
+mod libcalls;
+pub mod memory;
+pub mod refs;
+mod registry;
+pub mod signature;
+pub mod stack;
+pub mod store;
+mod sys;
+pub mod table;
+pub mod trap;

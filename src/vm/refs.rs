@@ -1,0 +1,261 @@
+//! References as compiled code holds them: functions by the address of their `VMFuncRef`, host
+//! objects by number.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::ptr::{self, NonNull};
+
+use super::context::Instance;
+use super::leave::HostFunc;
+use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
+use super::table::Table;
+use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
+use crate::wasm::{HeapType, ValType};
+
+/// An object of the host, as wasm can refer to it.
+#[repr(C)]
+pub struct ExternNode {
+    node: Node,
+    /// Its number; compiled code holds it.
+    number: u32,
+    payload: Payload,
+}
+
+enum Payload {
+    /// Anything of the embedder's.
+    Data(Box<dyn Any>),
+    /// An entity of the same store.
+    Entity { node: NonNull<Node>, kind: EntityKind, raw: NonNull<u8> },
+}
+
+/// The host objects of a store, by number. 0 is null.
+#[derive(Default)]
+pub(super) struct Externs {
+    /// The object of each number, from 1 on; null where the number is free.
+    nodes: Vec<*const ExternNode>,
+    free: Vec<u32>,
+    /// The objects that stand for entities, by the entity's address.
+    entities: HashMap<usize, NonNull<ExternNode>>,
+}
+
+impl Externs {
+    fn take_number(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(ptr::null());
+            u32::try_from(self.nodes.len()).expect("2^32 host objects do not fit into memory")
+        })
+    }
+}
+
+impl Store {
+    /// Makes a host object that wasm can refer to.
+    pub fn new_extern(&self, data: Box<dyn Any>) -> Handle {
+        self.make_extern(Payload::Data(data))
+    }
+
+    fn make_extern(&self, payload: Payload) -> Handle {
+        let number = self.externs.borrow_mut().take_number();
+        let node = Node::new(self, NodeKind::Extern);
+        let host = leak(Box::new(ExternNode { node, number, payload }));
+        self.externs.borrow_mut().nodes[number as usize - 1] = host.as_ptr();
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(host.cast());
+            Handle::new(host.cast(), EntityKind::Extern, host)
+        }
+    }
+
+    /// The number by which wasm refers to the entity of `handle`, which is of this store. It is
+    /// good for as long as the handle that comes with it, or wherever wasm can reach it.
+    pub fn extern_number(&self, handle: &Handle) -> (u32, Handle) {
+        let object = match handle.kind() {
+            EntityKind::Extern => handle.clone(),
+            kind => {
+                let key = handle.raw().as_ptr() as usize;
+                let known = self.externs.borrow().entities.get(&key).copied();
+                match known {
+                    // SAFETY: the table only has live objects.
+                    Some(object) => unsafe {
+                        Handle::new(object.cast(), EntityKind::Extern, object)
+                    },
+                    None => {
+                        let (node, raw) = (handle.node(), handle.raw());
+                        let object = self.make_extern(Payload::Entity { node, kind, raw });
+                        self.externs.borrow_mut().entities.insert(key, object.raw().cast());
+                        object
+                    }
+                }
+            }
+        };
+        object.head().escape();
+        (object.extern_node().number, object)
+    }
+
+    /// The entity that wasm refers to by `number`, none for null.
+    pub fn extern_handle(&self, number: u32) -> Option<Handle> {
+        let index = (number as usize).checked_sub(1)?;
+        let node = *self.externs.borrow().nodes.get(index)?;
+        // SAFETY: numbers in use have a live object.
+        let object = unsafe { node.as_ref() }?;
+        // SAFETY: the object keeps what it stands for alive.
+        Some(unsafe {
+            match &object.payload {
+                Payload::Data(_) => {
+                    let node = NonNull::from(object);
+                    Handle::new(node.cast(), EntityKind::Extern, node)
+                }
+                Payload::Entity { node, kind, raw } => Handle::new(*node, *kind, *raw),
+            }
+        })
+    }
+}
+
+impl ExternNode {
+    /// What the embedder has put in it.
+    pub fn data(&self) -> Option<&dyn Any> {
+        match &self.payload {
+            Payload::Data(data) => Some(&**data),
+            Payload::Entity { .. } => None,
+        }
+    }
+
+    pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
+        if let Payload::Entity { node, .. } = &self.payload {
+            visit(*node);
+        }
+    }
+
+    /// Gives the number back; what the embedder has put in it.
+    pub(super) fn into_data(self) -> Option<Box<dyn Any>> {
+        let mut externs = self.node.store().externs.borrow_mut();
+        externs.nodes[self.number as usize - 1] = ptr::null();
+        externs.free.push(self.number);
+        match self.payload {
+            Payload::Data(data) => Some(data),
+            Payload::Entity { raw, .. } => {
+                externs.entities.remove(&(raw.as_ptr() as usize));
+                None
+            }
+        }
+    }
+}
+
+impl Handle {
+    /// The host object that this is a handle to.
+    pub fn extern_node(&self) -> &ExternNode {
+        assert_eq!(self.kind(), EntityKind::Extern);
+        // SAFETY: the kind says what is there, and the handle keeps it alive.
+        unsafe { self.raw().cast().as_ref() }
+    }
+
+    /// The reference to the function that this is a handle to.
+    pub fn func_ref(&self) -> NonNull<VMFuncRef> {
+        assert_eq!(self.kind(), EntityKind::Func);
+        self.raw().cast()
+    }
+
+    /// Notes that a reference to this entity goes to wasm.
+    pub fn give_away(&self) {
+        self.head().escape();
+    }
+
+    /// Notes that wasm gets a reference through this entity: by calling it, or by finding it in
+    /// it. With a foreign function in hands, wasm can in turn give its own references away.
+    pub fn receive(&self) {
+        self.head().escape();
+    }
+
+    /// A handle to the function that wasm refers to by this address, none for null.
+    ///
+    /// # Safety
+    ///
+    /// The address is null or that of a live function's `VMFuncRef`.
+    pub unsafe fn from_func_ref(func: *const VMFuncRef) -> Option<Handle> {
+        let func = NonNull::new(func.cast_mut())?;
+        // SAFETY: the caller's contract.
+        unsafe {
+            let node = context_node(func.as_ref().vmctx);
+            Some(Handle::new(node, EntityKind::Func, func))
+        }
+    }
+}
+
+/// The node of a context.
+///
+/// # Safety
+///
+/// The context is live.
+pub(super) unsafe fn context_node(context: *const VMContext) -> NonNull<Node> {
+    // SAFETY: the caller's contract.
+    let context = unsafe { &*context };
+    debug_assert!([INSTANCE_MAGIC, HOST_MAGIC].contains(&context.magic));
+    const {
+        assert!(std::mem::offset_of!(Instance, node) == 0);
+        assert!(std::mem::offset_of!(HostFunc, node) == 0);
+    }
+    NonNull::new(context.owner.cast()).expect("every context has an owner")
+}
+
+/// Visits the node of each element.
+///
+/// # Safety
+///
+/// The table is of this store and no code of it runs.
+pub(super) unsafe fn trace_table(
+    store: &Store,
+    table: &Table,
+    visit: &mut dyn FnMut(NonNull<Node>),
+) {
+    for index in 0..table.len() {
+        let value = table.get(index).expect("the index is in bounds");
+        // SAFETY: the caller's contract: elements are live references.
+        unsafe { trace_value(store, value, table.ty().element.heap, visit) };
+    }
+}
+
+/// Visits the node that a global's value refers to.
+///
+/// # Safety
+///
+/// The global is of this store and has this type, and no code of the store runs.
+pub(super) unsafe fn trace_global(
+    store: &Store,
+    global: *const VMGlobal,
+    ty: ValType,
+    visit: &mut dyn FnMut(NonNull<Node>),
+) {
+    if let ValType::Ref(ty) = ty {
+        // SAFETY: the caller's contract: the value is a live reference, zero-extended.
+        unsafe {
+            let value = global.cast::<u64>().read();
+            trace_value(store, value, ty.heap, visit);
+        }
+    }
+}
+
+/// Visits the node that a reference refers to.
+///
+/// # Safety
+///
+/// The value is null or a live reference of this store to something of this type.
+pub(super) unsafe fn trace_value(
+    store: &Store,
+    value: u64,
+    ty: HeapType,
+    visit: &mut dyn FnMut(NonNull<Node>),
+) {
+    if value == 0 {
+        return;
+    }
+    match ty {
+        // SAFETY: the caller's contract.
+        HeapType::Func => unsafe {
+            let func = ptr::with_exposed_provenance::<VMFuncRef>(value as usize);
+            visit(context_node((*func).vmctx));
+        },
+        HeapType::Extern => {
+            let node = store.externs.borrow().nodes[value as usize - 1];
+            visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());
+        }
+    }
+}

@@ -1,0 +1,694 @@
+//! Stores: what lives in one, who refers to whom, and when something is freed.
+//!
+//! Everything in a store is a *node*: an instance with all that its module defines, or one thing
+//! that the host has made. Handles are roots of nodes. A node that has neither roots nor links
+//! from other nodes, and whose references never got anywhere, is freed at once; the others by
+//! marking from the roots. Nothing is freed while code of the store runs.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::mem::{ManuallyDrop, offset_of};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::context::Instance;
+use super::enter::{Activation, Thread};
+use super::global::Global;
+use super::leave::{HostError, HostFunc};
+use super::memory::{Memory, MemoryConfig};
+use super::refs::{ExternNode, Externs};
+use super::table::Table;
+use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
+use crate::wasm::{GlobalType, MemoryType, TableType};
+
+/// Settings of a store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreConfig {
+    /// How memories are made.
+    pub memory: MemoryConfig,
+    /// Bytes of stack that wasm may use, counted from where the host enters it.
+    pub max_stack: usize,
+}
+
+/// A store.
+#[repr(C)]
+pub struct Store {
+    vm: UnsafeCell<VMStore>,
+    pub(super) config: StoreConfig,
+    /// The thread that is inside, null if none is.
+    pub(super) entered: AtomicPtr<Thread>,
+    /// The newest entry into this store.
+    pub(super) innermost: Cell<*mut Activation>,
+    /// Whether somebody accesses the bytes of a memory; nothing may run meanwhile.
+    borrowed: Cell<bool>,
+    /// The error of the host function that has just returned.
+    pub(super) host_error: Cell<Option<HostError>>,
+    pub(super) externs: RefCell<Externs>,
+    nodes: RefCell<Vec<NonNull<Node>>>,
+    /// Nodes that nothing needed when something ran; looked at again when nothing does.
+    deferred: RefCell<Vec<NonNull<Node>>>,
+    /// How many nodes have lost their last root and may only be freed by marking.
+    waiting: Cell<usize>,
+    /// Work of the last marking, in nodes and elements.
+    mark_cost: Cell<usize>,
+    /// What the embedder has attached to entities: by node, with the entity's address.
+    attachments: RefCell<HashMap<NonNull<Node>, Vec<(usize, Box<dyn Any>)>>>,
+    /// What belonged to freed nodes and runs code of the embedder when it is dropped.
+    garbage: RefCell<Vec<Box<dyn Any>>>,
+    freeing: Cell<bool>,
+    /// What has to live as long as the store.
+    owner: Box<dyn Any>,
+}
+
+/// What all nodes begin with.
+#[repr(C)]
+pub struct Node {
+    store: *const Store,
+    kind: NodeKind,
+    /// Its place among the store's nodes.
+    place: Cell<usize>,
+    /// Handles to it, or to something in it.
+    roots: Cell<usize>,
+    /// Instances that import something of it.
+    links: Cell<usize>,
+    /// Whether a reference to something in it may be where no handle or link tells.
+    escaped: Cell<bool>,
+    marked: Cell<bool>,
+    /// Whether it is in the store's list of deferred nodes.
+    deferred: Cell<bool>,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeKind {
+    /// An [`Instance`].
+    Instance,
+    /// A [`HostFunc`].
+    Func,
+    /// A [`HostMemory`].
+    Memory,
+    /// A [`HostTable`].
+    Table,
+    /// A [`HostGlobal`].
+    Global,
+    /// An [`ExternNode`].
+    Extern,
+}
+
+impl Node {
+    /// A node that its maker passes to [`Store::adopt`].
+    pub(super) fn new(store: &Store, kind: NodeKind) -> Node {
+        Node {
+            store,
+            kind,
+            place: Cell::new(usize::MAX),
+            roots: Cell::new(0),
+            links: Cell::new(0),
+            escaped: Cell::new(false),
+            marked: Cell::new(false),
+            deferred: Cell::new(false),
+        }
+    }
+
+    /// Whether it can be freed without looking at anything else.
+    fn is_unneeded(&self) -> bool {
+        self.roots.get() == 0 && self.links.get() == 0 && !self.escaped.get()
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> NodeKind {
+        self.kind
+    }
+
+    /// The store that it belongs to.
+    pub(super) fn store(&self) -> &Store {
+        // SAFETY: nodes are freed before their store.
+        unsafe { &*self.store }
+    }
+
+    /// Notes that a reference to something in it may now be anywhere.
+    pub(super) fn escape(&self) {
+        self.escaped.set(true);
+    }
+}
+
+/// See [`Store::borrow_memory`].
+pub struct Borrow<'a>(&'a Store);
+
+impl Drop for Borrow<'_> {
+    fn drop(&mut self) {
+        self.0.borrowed.set(false);
+    }
+}
+
+/// A memory that the host has made.
+#[repr(C)]
+pub struct HostMemory {
+    node: Node,
+    memory: Memory,
+    _vm: Box<VMMemory>,
+}
+
+/// A table that the host has made.
+#[repr(C)]
+pub struct HostTable {
+    node: Node,
+    table: Table,
+    _vm: Box<VMTable>,
+}
+
+/// A global that the host has made.
+#[repr(C)]
+pub struct HostGlobal {
+    node: Node,
+    pub(super) global: Global,
+}
+
+impl Store {
+    /// An empty store. `owner` is dropped after everything in it.
+    pub fn new(config: StoreConfig, owner: Box<dyn Any>) -> Rc<Store> {
+        Rc::new(Store {
+            vm: UnsafeCell::new(VMStore { stack_limit: 0, exit_fp: 0, exit_pc: 0 }),
+            config,
+            entered: AtomicPtr::new(ptr::null_mut()),
+            innermost: Cell::new(ptr::null_mut()),
+            borrowed: Cell::new(false),
+            host_error: Cell::new(None),
+            externs: RefCell::default(),
+            nodes: RefCell::default(),
+            deferred: RefCell::default(),
+            waiting: Cell::new(0),
+            mark_cost: Cell::new(0),
+            attachments: RefCell::default(),
+            garbage: RefCell::default(),
+            freeing: Cell::new(false),
+            owner,
+        })
+    }
+
+    /// What compiled code sees of it.
+    pub(super) fn vm(&self) -> *mut VMStore {
+        self.vm.get()
+    }
+
+    /// The store that a context belongs to.
+    ///
+    /// # Safety
+    ///
+    /// The context is live.
+    pub(super) unsafe fn of_context<'a>(context: *const VMContext) -> &'a Store {
+        const { assert!(offset_of!(Store, vm) == 0) };
+        // SAFETY: the caller's contract; contexts point to the first field of their store.
+        unsafe { &*(*context).store.cast::<Store>() }
+    }
+
+    /// Another owner of the store.
+    pub fn share(&self) -> Rc<Store> {
+        // SAFETY: stores are only ever made inside an `Rc` (see `new`), and `self` is one of them.
+        unsafe {
+            Rc::increment_strong_count(self);
+            Rc::from_raw(self)
+        }
+    }
+
+    /// What `new` was given as owner.
+    pub fn owner(&self) -> &dyn Any {
+        &*self.owner
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// Takes a new node in.
+    ///
+    /// # Safety
+    ///
+    /// `node` comes from `Box::into_raw` of the struct that its kind says, which begins with it.
+    pub(super) unsafe fn adopt(&self, node: NonNull<Node>) {
+        let mut nodes = self.nodes.borrow_mut();
+        // SAFETY: the node is live and not yet shared.
+        unsafe { node.as_ref() }.place.set(nodes.len());
+        nodes.push(node);
+    }
+
+    /// Makes a memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::new`].
+    pub fn new_memory(&self, ty: MemoryType) -> Result<Handle, String> {
+        let mut vm = Box::new(VMMemory { base: ptr::null_mut(), len: 0 });
+        let memory = Memory::new(ty, &self.config.memory, NonNull::from(&mut *vm))?;
+        let node = Node::new(self, NodeKind::Memory);
+        let host = leak(Box::new(HostMemory { node, memory, _vm: vm }));
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(host.cast());
+            Ok(Handle::new(host.cast(), EntityKind::Memory, NonNull::from(&host.as_ref().memory)))
+        }
+    }
+
+    /// Makes a table whose elements are `init`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::new`].
+    pub fn new_table(&self, ty: TableType, init: u64) -> Result<Handle, String> {
+        let mut vm = Box::new(VMTable { base: ptr::null_mut(), len: 0 });
+        let table = Table::new(ty, NonNull::from(&mut *vm))?;
+        table.fill(0, init, ty.limits.min);
+        let node = Node::new(self, NodeKind::Table);
+        let host = leak(Box::new(HostTable { node, table, _vm: vm }));
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(host.cast());
+            Ok(Handle::new(host.cast(), EntityKind::Table, NonNull::from(&host.as_ref().table)))
+        }
+    }
+
+    /// Makes a global.
+    pub fn new_global(&self, global: Global) -> Handle {
+        let node = Node::new(self, NodeKind::Global);
+        let host = leak(Box::new(HostGlobal { node, global }));
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(host.cast());
+            let value = NonNull::new(host.as_ref().global.vm()).expect("it is a field");
+            Handle::new(host.cast(), EntityKind::Global, value)
+        }
+    }
+
+    /// Whether code of the store is running.
+    pub fn is_entered(&self) -> bool {
+        !self.entered.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Keeps code of the store from running until what is returned is dropped; none if that is
+    /// being done already.
+    pub fn borrow_memory(&self) -> Option<Borrow<'_>> {
+        (!self.borrowed.replace(true)).then_some(Borrow(self))
+    }
+
+    /// Whether [`Store::borrow_memory`] has been done.
+    pub fn is_borrowed(&self) -> bool {
+        self.borrowed.get()
+    }
+
+    /// The number of nodes.
+    pub fn node_count(&self) -> usize {
+        self.nodes.borrow().len()
+    }
+
+    /// Called when a node has lost its last root.
+    fn rootless(&self, node: NonNull<Node>) {
+        // SAFETY: the caller still has the node.
+        let head = unsafe { node.as_ref() };
+        if !head.is_unneeded() {
+            self.waiting.set(self.waiting.get() + 1);
+        } else if !self.is_busy() {
+            self.free(vec![node]);
+            return;
+        } else if !head.deferred.replace(true) {
+            self.deferred.borrow_mut().push(node);
+        }
+        self.settle();
+    }
+
+    /// Whether this is no time to free anything.
+    fn is_busy(&self) -> bool {
+        self.is_entered() || self.freeing.get()
+    }
+
+    /// Frees what has become unreachable: what can be freed at once, and the rest if so much is
+    /// waiting that the effort pays.
+    pub(super) fn settle(&self) {
+        if self.is_busy() {
+            return;
+        }
+        let mut deferred = self.deferred.take();
+        if !deferred.is_empty() {
+            deferred.retain(|node| {
+                // SAFETY: nothing has been freed since it was deferred.
+                let head = unsafe { node.as_ref() };
+                head.deferred.set(false);
+                head.is_unneeded()
+            });
+            self.free(deferred);
+        }
+        // Marking looks at everything in the store, so it has to wait until a part of the last
+        // one's effort has been brought in; small stores do it at once.
+        const EFFORT_PER_WAITING: usize = 64;
+        let waiting = self.waiting.get();
+        if waiting > 0 && waiting.saturating_mul(EFFORT_PER_WAITING) >= self.mark_cost.get() {
+            self.collect();
+        }
+    }
+
+    /// Frees everything that nothing reaches. Does nothing while code of the store runs.
+    pub fn collect(&self) {
+        if self.is_busy() {
+            return;
+        }
+        self.waiting.set(0);
+        let unmarked = self.mark();
+        self.free(unmarked);
+    }
+
+    /// Marks from the roots; what is left.
+    fn mark(&self) -> Vec<NonNull<Node>> {
+        let nodes = self.nodes.borrow();
+        let mut cost = nodes.len();
+        let mut grey = Vec::new();
+        for node in nodes.iter() {
+            // SAFETY: the store's nodes are live.
+            let head = unsafe { node.as_ref() };
+            head.marked.set(head.roots.get() > 0);
+            if head.marked.get() {
+                grey.push(*node);
+            }
+        }
+        while let Some(node) = grey.pop() {
+            // SAFETY: as above; edges lead to live nodes.
+            unsafe {
+                trace(node, &mut |to| {
+                    cost += 1;
+                    if !to.as_ref().marked.replace(true) {
+                        grey.push(to);
+                    }
+                });
+            }
+        }
+        self.mark_cost.set(cost);
+        // SAFETY: the store's nodes are live.
+        nodes.iter().copied().filter(|node| !unsafe { node.as_ref() }.marked.get()).collect()
+    }
+
+    /// Frees these nodes and whatever only they needed; then drops what belongs to the embedder.
+    fn free(&self, mut nodes: Vec<NonNull<Node>>) {
+        self.freeing.set(true);
+        // From here on `escaped` says of a node that it is in the list.
+        for node in &nodes {
+            // SAFETY: the caller has found the nodes alive.
+            unsafe { node.as_ref() }.escaped.set(true);
+        }
+        let mut next = 0;
+        while let Some(node) = nodes.get(next).copied() {
+            next += 1;
+            // SAFETY: nothing is destroyed before all links have been followed.
+            for linked in unsafe { links(node) } {
+                // SAFETY: as above.
+                let head = unsafe { linked.as_ref() };
+                head.links.set(head.links.get() - 1);
+                if head.is_unneeded() {
+                    head.escaped.set(true);
+                    nodes.push(linked);
+                } else if head.roots.get() == 0 && head.links.get() == 0 {
+                    self.waiting.set(self.waiting.get() + 1);
+                }
+            }
+        }
+        let mut garbage = Vec::new();
+        for node in nodes {
+            self.detach(node, &mut garbage);
+            // SAFETY: nothing refers to the node any more: it was not marked, or it had neither
+            // roots nor links nor escaped references.
+            unsafe { destroy(node, &mut garbage) };
+        }
+        self.freeing.set(false);
+        self.drop_garbage(garbage);
+    }
+
+    /// Drops what runs the embedder's code, one after the other even if that code frees more.
+    fn drop_garbage(&self, garbage: Vec<Box<dyn Any>>) {
+        let mut waiting = self.garbage.borrow_mut();
+        let already_dropping = !waiting.is_empty();
+        waiting.extend(garbage);
+        drop(waiting);
+        if already_dropping {
+            return;
+        }
+        let next = || self.garbage.borrow().len().checked_sub(1);
+        while let Some(last) = next() {
+            // The place stays taken while its content is dropped, so that others see somebody is
+            // at it.
+            let dropped = std::mem::replace(&mut self.garbage.borrow_mut()[last], Box::new(()));
+            drop(dropped);
+            self.garbage.borrow_mut().swap_remove(last);
+        }
+    }
+
+    /// Takes a node out of the store's lists.
+    fn detach(&self, node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
+        let mut nodes = self.nodes.borrow_mut();
+        // SAFETY: the node is live.
+        let place = unsafe { node.as_ref() }.place.get();
+        nodes.swap_remove(place);
+        if let Some(moved) = nodes.get(place) {
+            // SAFETY: the store's nodes are live.
+            unsafe { moved.as_ref() }.place.set(place);
+        }
+        let attachments = self.attachments.borrow_mut().remove(&node);
+        garbage.extend(attachments.into_iter().flatten().map(|(_, data)| data));
+    }
+}
+
+/// Calls `visit` for every node that `node` refers to.
+///
+/// # Safety
+///
+/// The node is live and no code of its store runs.
+unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
+    // SAFETY: the kind says what the node is (contract of `adopt`).
+    unsafe {
+        match node.as_ref().kind {
+            NodeKind::Instance => node.cast::<Instance>().as_ref().trace(visit),
+            NodeKind::Table => {
+                let host = node.cast::<HostTable>().as_ref();
+                super::refs::trace_table(host.node.store(), &host.table, visit);
+            }
+            NodeKind::Global => {
+                let host = node.cast::<HostGlobal>().as_ref();
+                let (vm, ty) = (host.global.vm(), host.global.ty().content);
+                super::refs::trace_global(host.node.store(), vm, ty, visit);
+            }
+            NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(visit),
+            NodeKind::Func | NodeKind::Memory => {}
+        }
+    }
+}
+
+/// The nodes that a node imports from, once for each import.
+///
+/// # Safety
+///
+/// The node is live.
+unsafe fn links(node: NonNull<Node>) -> Vec<NonNull<Node>> {
+    // SAFETY: the kind says what the node is (contract of `adopt`).
+    unsafe {
+        match node.as_ref().kind {
+            NodeKind::Instance => node.cast::<Instance>().as_ref().links(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Frees a node's memory; what the embedder has to drop goes to `garbage`.
+///
+/// # Safety
+///
+/// Nothing refers to the node.
+unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
+    // SAFETY: the kind says what the node is, and that it came from a box (contract of `adopt`).
+    unsafe {
+        match node.as_ref().kind {
+            NodeKind::Instance => {
+                garbage.push(Box::from_raw(node.cast::<Instance>().as_ptr()).into_owner());
+            }
+            NodeKind::Func => {
+                garbage.push(Box::from_raw(node.cast::<HostFunc>().as_ptr()).into_data());
+            }
+            NodeKind::Memory => drop(Box::from_raw(node.cast::<HostMemory>().as_ptr())),
+            NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
+            NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
+            NodeKind::Extern => {
+                let host = Box::from_raw(node.cast::<ExternNode>().as_ptr());
+                garbage.extend(host.into_data());
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Handles keep their store alive, so nothing in it has a root any more.
+        let nodes = self.nodes.get_mut().clone();
+        self.free(nodes);
+    }
+}
+
+/// A pointer to a value that stays on the heap until somebody makes a box of it again.
+pub(super) fn leak<T>(value: Box<T>) -> NonNull<T> {
+    NonNull::from(Box::leak(value))
+}
+
+/// What a handle refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntityKind {
+    /// A function; the raw pointer is to its `VMFuncRef`.
+    Func,
+    /// A global; the raw pointer is to its `VMGlobal`.
+    Global,
+    /// A table; the raw pointer is to its [`Table`].
+    Table,
+    /// A memory; the raw pointer is to its [`Memory`].
+    Memory,
+    /// An instance; the raw pointer is to its [`Instance`].
+    Instance,
+    /// A host object; the raw pointer is to its [`ExternNode`].
+    Extern,
+}
+
+/// A root: keeps its store, and in it the node of an entity, alive.
+pub struct Handle {
+    store: ManuallyDrop<Rc<Store>>,
+    node: NonNull<Node>,
+    kind: EntityKind,
+    raw: NonNull<u8>,
+}
+
+impl Handle {
+    /// A handle to the entity of this kind at `raw`, which belongs to `node`.
+    ///
+    /// # Safety
+    ///
+    /// All three belong together and are live.
+    pub(super) unsafe fn new<T>(node: NonNull<Node>, kind: EntityKind, raw: NonNull<T>) -> Handle {
+        // SAFETY: the caller's contract.
+        let head = unsafe { node.as_ref() };
+        head.roots.set(head.roots.get() + 1);
+        let store = ManuallyDrop::new(head.store().share());
+        Handle { store, node, kind, raw: raw.cast() }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Rc<Store> {
+        &self.store
+    }
+
+    /// What it refers to.
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    /// The address that is the entity's identity.
+    pub fn raw(&self) -> NonNull<u8> {
+        self.raw
+    }
+
+    /// The node that the entity is, or is a part of.
+    pub(super) fn node(&self) -> NonNull<Node> {
+        self.node
+    }
+
+    /// The head of the node.
+    pub(super) fn head(&self) -> &Node {
+        // SAFETY: the handle keeps the node alive.
+        unsafe { self.node.as_ref() }
+    }
+
+    /// Whether both refer to the same entity.
+    pub fn is(&self, other: &Handle) -> bool {
+        self.raw == other.raw
+    }
+
+    /// The memory that this is a handle to.
+    pub fn memory(&self) -> &Memory {
+        assert_eq!(self.kind, EntityKind::Memory);
+        // SAFETY: the kind says what is there, and the handle keeps it alive.
+        unsafe { self.raw.cast().as_ref() }
+    }
+
+    /// The table that this is a handle to.
+    pub fn table(&self) -> &Table {
+        assert_eq!(self.kind, EntityKind::Table);
+        // SAFETY: the kind says what is there, and the handle keeps it alive.
+        unsafe { self.raw.cast().as_ref() }
+    }
+
+    /// The type of the global that this is a handle to.
+    pub fn global_type(&self) -> GlobalType {
+        assert_eq!(self.kind, EntityKind::Global);
+        if let Some(instance) = self.instance() {
+            return instance.global_type_at(self.raw.cast()).expect("the global is the instance's");
+        }
+        // SAFETY: a global that is no instance's is a node of its own, kept alive by the handle.
+        unsafe { self.node.cast::<HostGlobal>().as_ref() }.global.ty()
+    }
+
+    /// The instance that this is a handle to, or that what this is a handle to belongs to.
+    pub fn instance(&self) -> Option<&Instance> {
+        if self.head().kind != NodeKind::Instance {
+            return None;
+        }
+        // SAFETY: the kind says what the node is, and the handle keeps it alive.
+        Some(unsafe { self.node.cast().as_ref() })
+    }
+
+    /// Attaches data to the entity; it is dropped with the entity or when replaced. Returns what
+    /// was attached before.
+    pub fn attach(&self, data: Option<Box<dyn Any>>) -> Option<Box<dyn Any>> {
+        let mut attachments = self.store.attachments.borrow_mut();
+        let of_node = attachments.entry(self.node).or_default();
+        let key = self.raw.as_ptr() as usize;
+        let old = of_node.iter().position(|(raw, _)| *raw == key);
+        let old = old.map(|at| of_node.swap_remove(at).1);
+        of_node.extend(data.map(|data| (key, data)));
+        if of_node.is_empty() {
+            attachments.remove(&self.node);
+        }
+        old
+    }
+
+    /// Calls `read` with what is attached to the entity.
+    pub fn with_attachment<T>(&self, read: impl FnOnce(Option<&dyn Any>) -> T) -> T {
+        let attachments = self.store.attachments.borrow();
+        let key = self.raw.as_ptr() as usize;
+        let of_node = attachments.get(&self.node).into_iter().flatten();
+        read(of_node.filter(|(raw, _)| *raw == key).map(|(_, data)| &**data).next())
+    }
+
+    /// Counts a link from an instance that imports the entity.
+    pub(super) fn link(&self) {
+        let head = self.head();
+        head.links.set(head.links.get() + 1);
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        // SAFETY: the parts of a handle belong together and are live.
+        unsafe { Handle::new(self.node, self.kind, self.raw) }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let head = self.head();
+        head.roots.set(head.roots.get() - 1);
+        if head.roots.get() == 0 {
+            self.store.rootless(self.node);
+        }
+        // SAFETY: dropped once, here; only now may the store go.
+        unsafe { ManuallyDrop::drop(&mut self.store) };
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} at {:p}", self.kind, self.raw)
+    }
+}

@@ -1,0 +1,278 @@
+//! Memory and threads of Unix.
+
+use std::ffi::CStr;
+use std::io;
+use std::ops::Range;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+/// Bytes of a page of the system.
+pub fn page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        // SAFETY: sysconf has no preconditions.
+        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(size).expect("the system has a page size")
+    })
+}
+
+/// A range of address space that belongs to this value alone.
+#[derive(Debug)]
+pub struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a mapping is an address range; who may access it is its owner's business.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; no method accesses the memory.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Reserves `len` bytes in which every access faults. `len` is not 0.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room, or a limit is reached.
+    pub fn reserve(len: usize) -> io::Result<Mapping> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        Mapping::map(len, libc::PROT_NONE, flags, -1)
+    }
+
+    /// As [`Mapping::reserve`], at a multiple of `align`, itself a multiple of the page size;
+    /// `len` is a whole number of pages.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room, or a limit is reached.
+    pub fn reserve_aligned(len: usize, align: usize) -> io::Result<Mapping> {
+        let larger = len.checked_add(align).ok_or(io::ErrorKind::OutOfMemory)?;
+        let larger = Mapping::reserve(larger)?;
+        let base = larger.base() as usize;
+        let before = base.next_multiple_of(align) - base;
+        let after = larger.len - before - len;
+        let aligned = larger.base().wrapping_add(before);
+        std::mem::forget(larger);
+        for (start, len) in [(base, before), (aligned as usize + len, after)] {
+            if len > 0 {
+                // SAFETY: the range is one end of the mapping above, which nothing uses.
+                unsafe { libc::munmap(start as *mut libc::c_void, len) };
+            }
+        }
+        let base = NonNull::new(aligned).expect("the system maps nothing at address 0");
+        Ok(Mapping { base, len })
+    }
+
+    /// Replaces the reservation by a shared view of a file.
+    fn show(&self, fd: i32, protection: i32) -> io::Result<()> {
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: the range is this mapping, which nothing uses yet.
+        let shown =
+            unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, fd, 0) };
+        if shown == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn map(len: usize, protection: i32, flags: i32, fd: i32) -> io::Result<Mapping> {
+        // SAFETY: a new mapping at an address that the system chooses.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, fd, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).expect("the system maps nothing at address 0");
+        Ok(Mapping { base, len })
+    }
+
+    /// The address of the first byte.
+    pub fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Makes a range, given from the mapping's start in whole pages, readable and writable.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no memory for it.
+    pub fn make_writable(&self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Makes a range, given from the mapping's start in whole pages, readable and executable.
+    ///
+    /// # Errors
+    ///
+    /// When the system forbids it.
+    pub fn make_executable(&self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, libc::PROT_READ | libc::PROT_EXEC)
+    }
+
+    fn protect(&self, range: Range<usize>, protection: i32) -> io::Result<()> {
+        assert!(range.start <= range.end && range.end <= self.len);
+        if range.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: the range lies within the mapping (asserted), which is ours.
+        let done = unsafe {
+            libc::mprotect(self.base().add(range.start).cast(), range.len(), protection)
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and whoever used it has gone before its owner.
+        unsafe { libc::munmap(self.base().cast(), self.len) };
+    }
+}
+
+/// Two views of the same memory: the first executable and at a multiple of `align`, the second
+/// writable. `len` is a whole number of pages, `align` a multiple of the page size.
+///
+/// # Errors
+///
+/// When the system does not offer such memory.
+pub fn map_twice(len: usize, align: usize) -> io::Result<(Mapping, Mapping)> {
+    const NAME: &CStr = c"tenon-code";
+    let fd = memory_file(NAME)?;
+    let sized = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput.into());
+    let views = sized.and_then(|size| {
+        // SAFETY: the file is ours.
+        if unsafe { libc::ftruncate(fd, size) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let executable = libc::PROT_READ | libc::PROT_EXEC;
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        let exec = Mapping::reserve_aligned(len, align)?;
+        exec.show(fd, executable)?;
+        let write = Mapping::map(len, writable, libc::MAP_SHARED, fd)?;
+        Ok((exec, write))
+    });
+    // SAFETY: the descriptor is ours; the mappings do not need it.
+    unsafe { libc::close(fd) };
+    views
+}
+
+/// An anonymous file that may be mapped executable.
+fn memory_file(name: &CStr) -> io::Result<i32> {
+    for flags in [libc::MFD_CLOEXEC | libc::MFD_EXEC, libc::MFD_CLOEXEC] {
+        // SAFETY: the name is a C string.
+        let fd = unsafe { libc::memfd_create(name.as_ptr(), flags) };
+        if fd >= 0 {
+            return Ok(fd);
+        }
+        // Kernels before 6.3 do not know the flag.
+        if io::Error::last_os_error().raw_os_error() != Some(libc::EINVAL) {
+            break;
+        }
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// The addresses of the current thread's stack, without guard pages, if the system tells.
+pub fn stack_bounds() -> Option<Range<usize>> {
+    // SAFETY: the attributes are initialized by pthread_getattr_np before anything reads them, and
+    // destroyed once.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return None;
+        }
+        let (mut base, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+        let got = libc::pthread_attr_getstack(&attributes, &mut base, &mut size);
+        let got_guard = libc::pthread_attr_getguardsize(&attributes, &mut guard);
+        libc::pthread_attr_destroy(&mut attributes);
+        if got != 0 || base.is_null() {
+            return None;
+        }
+        // Whether the guard is part of the reported stack differs between systems; leaving its
+        // size out of what is used is right for both.
+        let guard = if got_guard == 0 { guard } else { 0 };
+        let low = base as usize + guard.min(size);
+        Some(low..base as usize + size)
+    }
+}
+
+/// A stack for signal handlers, in use by the thread that made it until it is dropped.
+pub struct AlternateStack {
+    memory: Mapping,
+    previous: libc::stack_t,
+}
+
+/// Bytes of a signal stack of ours.
+const ALTERNATE_STACK_SIZE: usize = 64 << 10;
+
+/// The least that an existing signal stack must have to be good enough.
+const ENOUGH_ALTERNATE_STACK: usize = 32 << 10;
+
+impl AlternateStack {
+    /// Gives the current thread a stack for signal handlers, unless it has one that is large
+    /// enough, or the system refuses.
+    pub fn install() -> Option<AlternateStack> {
+        // SAFETY: sigaltstack only reads and writes the structs passed; the new stack lives until
+        // `drop` has taken it out of use.
+        unsafe {
+            let mut previous: libc::stack_t = std::mem::zeroed();
+            if libc::sigaltstack(ptr::null(), &mut previous) != 0 {
+                return None;
+            }
+            let disabled = previous.ss_flags & libc::SS_DISABLE != 0;
+            if !disabled && previous.ss_size >= ENOUGH_ALTERNATE_STACK {
+                return None;
+            }
+            let memory = Mapping::reserve(ALTERNATE_STACK_SIZE + page_size()).ok()?;
+            // The lowest page stays inaccessible.
+            memory.make_writable(page_size()..memory.len()).ok()?;
+            let new = libc::stack_t {
+                ss_sp: memory.base().add(page_size()).cast(),
+                ss_flags: 0,
+                ss_size: ALTERNATE_STACK_SIZE,
+            };
+            if libc::sigaltstack(&new, ptr::null_mut()) != 0 {
+                return None;
+            }
+            Some(AlternateStack { memory, previous })
+        }
+    }
+}
+
+impl Drop for AlternateStack {
+    fn drop(&mut self) {
+        // SAFETY: as in `install`; the memory is unmapped after this, when nothing uses it.
+        unsafe {
+            let mut current: libc::stack_t = std::mem::zeroed();
+            libc::sigaltstack(ptr::null(), &mut current);
+            // Somebody who has replaced our stack keeps theirs.
+            if current.ss_sp == self.memory.base().add(page_size()).cast() {
+                libc::sigaltstack(&self.previous, ptr::null_mut());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_views_show_the_same_bytes() {
+        let (exec, write) = map_twice(page_size(), 1 << 16).unwrap();
+        assert_eq!(exec.base() as usize % (1 << 16), 0);
+        // SAFETY: both views are `page_size` long and live.
+        unsafe {
+            write.base().write(0x42);
+            assert_eq!(exec.base().read(), 0x42);
+        }
+    }
+
+    #[test]
+    fn the_stack_is_where_locals_are() {
+        let local = 0u8;
+        let bounds = stack_bounds().unwrap();
+        assert!(bounds.contains(&(ptr::from_ref(&local) as usize)));
+    }
+}

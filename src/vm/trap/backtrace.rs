@@ -1,0 +1,122 @@
+//! The walk over the frames of compiled code, by frame pointers. It never looks at frames of the
+//! host: each entry notes where the code before it was left.
+
+use crate::abi::layout::{INSTANCE_MAGIC, VMContext};
+use crate::vm::arch;
+use crate::vm::context::Instance;
+use crate::vm::registry;
+use crate::vm::store::{EntityKind, Handle, Store};
+use crate::wasm::DefinedFuncIndex;
+
+/// A function that was running.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The instance whose function it is.
+    pub instance: Handle,
+    /// Which of the functions with a body.
+    pub func: DefinedFuncIndex,
+    /// The offset in the body of the instruction that was being executed.
+    pub offset: u32,
+}
+
+/// Where a walk begins.
+#[derive(Clone, Copy)]
+pub(in crate::vm) enum Start {
+    /// In the code that called out last: a libcall or a trampoline is running.
+    LeftWasm,
+    /// As `LeftWasm`, from a function that has not even kept its context yet.
+    Prologue(*mut VMContext),
+    /// In compiled code, at this instruction or return address.
+    At { pc: usize, fp: usize },
+    /// In the prologue of a function with this context.
+    PrologueAt { pc: usize, fp: usize, context: *mut VMContext },
+    /// In the host: the innermost function is the one that has called it.
+    Host,
+}
+
+/// The functions of `store` that are running on this thread, innermost first.
+pub(in crate::vm) fn frames(store: &Store, start: Start) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    walk(store, start, &mut |frame| {
+        frames.push(frame);
+        true
+    });
+    frames
+}
+
+/// The instance that has called the host function that is running.
+pub(in crate::vm) fn caller(store: &Store) -> Option<Handle> {
+    let mut caller = None;
+    walk(store, Start::Host, &mut |frame| {
+        caller = Some(frame.instance);
+        false
+    });
+    caller
+}
+
+/// Visits the frames until `visit` says that it is enough.
+fn walk(store: &Store, start: Start, visit: &mut dyn FnMut(Frame) -> bool) {
+    // SAFETY: only the thread that is in the store walks over its frames.
+    let left_at = unsafe { ((*store.vm()).exit_pc, (*store.vm()).exit_fp) };
+    let (mut pc, mut fp) = match start {
+        Start::LeftWasm | Start::Prologue(_) | Start::Host => left_at,
+        Start::At { pc, fp } | Start::PrologueAt { pc, fp, .. } => (pc, fp),
+    };
+    let mut prologue_context = match start {
+        Start::Prologue(context) | Start::PrologueAt { context, .. } => Some(context),
+        Start::LeftWasm | Start::At { .. } | Start::Host => None,
+    };
+    let mut activation = store.innermost.get();
+    // SAFETY: the store's activations are live, innermost first; between the place where wasm was
+    // left and the frame of the entry trampoline there are only frames of compiled code.
+    unsafe {
+        while !activation.is_null() {
+            let end = (*activation).vm.resume_fp;
+            while fp != end {
+                let context = prologue_context.take();
+                if let Some(frame) = frame_at(pc, fp, context)
+                    && !visit(frame)
+                {
+                    return;
+                }
+                (fp, pc) = arch::caller(fp);
+            }
+            (pc, fp) = (*activation).left_at;
+            activation = (*activation).previous_in_store;
+        }
+    }
+}
+
+/// The function at `pc`; none if it is a trampoline.
+///
+/// # Safety
+///
+/// `fp` is the frame pointer of the live frame of that function; `context` is given if the frame
+/// does not have it yet.
+unsafe fn frame_at(pc: usize, fp: usize, context: Option<*mut VMContext>) -> Option<Frame> {
+    // SAFETY: the code is running, so its space is live.
+    let (record, offset) = unsafe { &*registry::find(pc)? }.lookup(pc)?;
+    let position = record.sites.position_at(offset).unwrap_or(0);
+    // SAFETY: functions of compiled code keep their context at this place.
+    let context = context.unwrap_or_else(|| unsafe { frame_context(fp, record.sites.context_slot) });
+    // SAFETY: contexts of running functions are live.
+    unsafe {
+        if (*context).magic != INSTANCE_MAGIC {
+            return None;
+        }
+        let instance = std::ptr::NonNull::from(Instance::of_context(context));
+        let instance = Handle::new(instance.cast(), EntityKind::Instance, instance);
+        Some(Frame { instance, func: record.func, offset: position })
+    }
+}
+
+/// The context that a frame keeps.
+///
+/// # Safety
+///
+/// `fp` is the frame pointer of a live frame of a function with this `context_slot`.
+pub(super) unsafe fn frame_context(fp: usize, context_slot: u32) -> *mut VMContext {
+    let slot = (fp - context_slot as usize) as *const *mut VMContext;
+    // SAFETY: the caller's contract.
+    unsafe { slot.read() }
+}

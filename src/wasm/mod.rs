@@ -1,0 +1,22 @@
+//! What WebAssembly is: types, indices, features, trap codes. May use: nothing.
+
+mod features;
+mod index;
+mod trap;
+mod types;
+
+pub use features::{Feature, Features};
+pub use index::{
+    DataIndex, DefinedFuncIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex,
+    TypeIndex,
+};
+pub use trap::TrapCode;
+pub use types::{
+    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+};
+
+/// Bytes in one page of linear memory (core spec, section 4.2.8).
+pub const PAGE_SIZE: u64 = 1 << 16;
+
+/// The most pages a 32-bit memory can have: 4 GiB.
+pub const MAX_PAGES_32: u64 = 1 << 16;
