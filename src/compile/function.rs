@@ -325,9 +325,9 @@ impl Translator<'_, '_> {
         match ty {
             types::F32 => self.b.ins().f32const(0.0),
             types::F64 => self.b.ins().f64const(0.0),
-            types::I8X16 => {
+            vector if vector.is_vector() => {
                 let bytes = self.b.func.dfg.constants.insert(vec![0; 16].into());
-                self.b.ins().vconst(types::I8X16, bytes)
+                self.b.ins().vconst(vector, bytes)
             }
             integer => self.b.ins().iconst(integer, 0),
         }

@@ -147,7 +147,7 @@ pub(super) fn with_stack_check(
     code: &[u8],
 ) -> Result<(Vec<u8>, usize), CompileError> {
     let (check, jump) = build_with_jump(isa, sig, |b, params, rest| {
-        let vmctx = context_param(b);
+        let vmctx = params[0];
         let trusted = MemFlagsData::trusted();
         let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
         let limit = b.ins().load(POINTER, trusted, store, offset::STORE_STACK_LIMIT);
@@ -173,10 +173,6 @@ pub(super) fn with_stack_check(
     all[jump..jump + 4].copy_from_slice(&(displacement as i32).to_le_bytes());
     all.extend_from_slice(code);
     Ok((all, start))
-}
-
-fn context_param(b: &FunctionBuilder) -> Value {
-    b.func.special_param(ir::ArgumentPurpose::VMContext).expect("wasm functions take a context")
 }
 
 fn payload_offset(index: usize) -> i32 {

@@ -8,8 +8,7 @@ use crate::compile::function::Translator;
 /// Two doubles to the two low lanes, saturating; the high lanes are zero.
 pub(super) fn truncate_doubles(t: &mut Translator, signed: bool) {
     let x = pop(t, types::F64X2);
-    let zero = t.zero(types::I8X16);
-    let zero = t.cast(zero, types::I64X2);
+    let zero = t.zero(types::I64X2);
     let value = if signed {
         let wide = t.b.ins().fcvt_to_sint_sat(types::I64X2, x);
         t.b.ins().snarrow(wide, zero)
