@@ -1,17 +1,15 @@
 //! wip
-mod wasm;
-mod module;
 mod abi;
+mod capi;
 mod compile;
-mod vm;
 mod engine;
+mod module;
+mod vm;
+mod wasm;
 
 pub use engine::{
-    Caller, Compilation, Config, Engine, Error, ExportType, Extern, ExternRef, Frame, Func, Global,
-    Handle, HostFunc, ImportType, Instance, Linker, Memory, Module, RawCall, Slot, Store, Table,
-    Trap, Val, WasmResults, WasmType,
-};
-pub use wasm::{
-    ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
-    PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+    Caller, Compilation, Config, Engine, Error, ExportType, Extern, ExternRef, ExternType, Feature,
+    Features, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc,
+    ImportType, Instance, Limits, Linker, Memory, MemoryType, Module, PAGE_SIZE, RawCall, RefType,
+    Slot, Store, Table, TableType, Trap, TrapCode, Val, ValType, WasmResults, WasmType,
 };

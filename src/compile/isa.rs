@@ -41,11 +41,10 @@ pub(super) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> 
 
 /// Without these the code generator would call functions for rounding and shuffling.
 #[cfg(target_arch = "x86_64")]
-fn require_cpu_features(
-    isa: &dyn cranelift_codegen::isa::TargetIsa,
-) -> Result<(), CompileError> {
+fn require_cpu_features(isa: &dyn cranelift_codegen::isa::TargetIsa) -> Result<(), CompileError> {
     for needed in ["has_ssse3", "has_sse41"] {
-        let there = isa.isa_flags().iter().any(|flag| flag.name == needed && flag.as_bool() == Some(true));
+        let there =
+            isa.isa_flags().iter().any(|flag| flag.name == needed && flag.as_bool() == Some(true));
         if !there {
             let name = needed.trim_start_matches("has_");
             return Err(CompileError::unsupported_cpu(&format!("the CPU lacks {name}")));

@@ -52,17 +52,15 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compi
         b.ins().store(trusted, resume_pc, activation, offset::ACTIVATION_PC);
         b.ins().store(trusted, resume_sp, activation, offset::ACTIVATION_SP);
         b.ins().store(trusted, resume_fp, activation, offset::ACTIVATION_FP);
-        let values: Vec<Value> = ty
-            .results()
-            .iter()
-            .map(|ty| b.append_block_param(returned, clif_type(*ty)))
-            .collect();
+        let values: Vec<Value> =
+            ty.results().iter().map(|ty| b.append_block_param(returned, clif_type(*ty))).collect();
         let result_args: Vec<BlockArg> =
             (0..values.len()).map(|i| BlockArg::TryCallRet(i as u32)).collect();
         let pool = &mut b.func.dfg.value_lists;
         let on_return = ir::BlockCall::new(returned, result_args, pool);
         let on_trap = ir::BlockCall::new(trapped, [], pool);
-        let table = ExceptionTableData::new(callee, on_return, [ExceptionTableItem::Default(on_trap)]);
+        let table =
+            ExceptionTableData::new(callee, on_return, [ExceptionTableItem::Default(on_trap)]);
         let table = b.func.dfg.exception_tables.push(table);
         b.ins().try_call_indirect(code, &call_args, table);
 

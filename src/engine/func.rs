@@ -8,7 +8,7 @@ use super::instance::{Handle, Instance};
 use super::store::Store;
 use super::value::Val;
 use super::{Error, Memory, Trap};
-use crate::abi::signature::{PAYLOAD, SLOT, array_size};
+use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm::enter::enter;
 use crate::vm::leave::{HostCall, HostError};
 use crate::vm::signature::Signature;
@@ -33,6 +33,11 @@ impl Slot {
     /// A slot with this kind, numbered as in `wasm.h`, and these bits, extended with zeros.
     pub fn new(kind: u8, payload: u64) -> Slot {
         Slot { kind, payload }
+    }
+
+    /// The kind of values of a type.
+    pub const fn kind_of(ty: ValType) -> u8 {
+        kind(ty)
     }
 
     /// The kind.
@@ -65,15 +70,15 @@ impl Func {
             let ty = call.signature().ty();
             let params = ty.params().iter().enumerate();
             // SAFETY: host trampolines have laid the arguments out.
-            let args: Vec<Val> = params
-                .map(|(i, ty)| unsafe { load(&store, *ty, call.args(), i) })
-                .collect();
+            let args: Vec<Val> =
+                params.map(|(i, ty)| unsafe { load(&store, *ty, call.args(), i) }).collect();
             let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default(*ty)).collect();
             body(&caller, &args, &mut results)?;
             for (i, (ty, value)) in ty.results().iter().zip(&results).enumerate() {
                 // SAFETY: host trampolines have made room for the results.
-                unsafe { save(&store, *ty, value, call.results(), i) }
-                    .map_err(|error| Trap::new(format!("result {i} of a host function: {error}")))?;
+                unsafe { save(&store, *ty, value, call.results(), i) }.map_err(|error| {
+                    Trap::new(format!("result {i} of a host function: {error}"))
+                })?;
             }
             Ok(())
         })
@@ -113,9 +118,8 @@ impl Func {
         signature: Arc<Signature>,
         body: impl Fn(&HostCall) -> Result<(), Trap> + 'static,
     ) -> Result<Func, Error> {
-        let body = move |call: &HostCall| {
-            body(call).map_err(|trap| -> HostError { Box::new(trap) })
-        };
+        let body =
+            move |call: &HostCall| body(call).map_err(|trap| -> HostError { Box::new(trap) });
         let handle = store.vm().new_func(signature, body).map_err(Error::Limit)?;
         Ok(Func::from_handle(handle))
     }
@@ -176,53 +180,51 @@ impl Func {
     }
 
     /// Calls a function with numbers that lie in slots already; results are written to slots,
-    /// kinds included.
+    /// kinds included, when it returns.
+    ///
+    /// # Safety
+    ///
+    /// There are `arg_count` slots at `args`, and room for as many results as the function has at
+    /// `results`; the two may be the same.
     ///
     /// # Errors
     ///
     /// [`Error::Type`] when counts or kinds are not the function's, or it is not numeric;
     /// [`Error::Trap`] when it traps.
-    pub fn call_slots(&self, args: &[Slot], results: &mut [Slot]) -> Result<(), Error> {
+    pub unsafe fn call_slots(
+        &self,
+        args: *const Slot,
+        arg_count: usize,
+        results: *mut Slot,
+    ) -> Result<(), Error> {
         let signature = self.signature();
-        let (params, kinds) = (signature.param_kinds(), signature.result_kinds());
-        let fits = args.len() == params.len()
-            && results.len() == kinds.len()
-            && args.iter().zip(params).all(|(arg, kind)| arg.kind == *kind)
-            && self.is_numeric();
-        if !fits {
-            return Err(Error::Type("the arguments are not what the function takes".to_owned()));
+        let params = signature.param_kinds();
+        if arg_count != params.len() || !self.is_numeric() {
+            return Err(self.refuse_slots(arg_count));
         }
-        // SAFETY: the arrays are as large as the type says, the arguments have its kinds, and all
-        // bits of numbers are good. Arguments are only read.
-        unsafe {
-            run(self.handle(), args.as_ptr().cast_mut().cast(), results.as_mut_ptr().cast())?;
+        for (i, kind) in params.iter().enumerate() {
+            // SAFETY: the caller's contract.
+            if unsafe { (*args.add(i)).kind } != *kind {
+                return Err(Error::Type(format!("argument {i} is of the wrong kind")));
+            }
         }
-        results.iter_mut().zip(kinds).for_each(|(result, kind)| result.kind = *kind);
+        // SAFETY: the arrays are as large as the type says (the caller's contract), the arguments
+        // have its kinds, and all bits of numbers are good. Arguments are only read.
+        unsafe { run(self.handle(), args.cast_mut().cast(), results.cast()) }?;
+        for (i, kind) in signature.result_kinds().iter().enumerate() {
+            // SAFETY: the caller's contract.
+            unsafe { (*results.add(i)).kind = *kind };
+        }
         Ok(())
     }
 
-    /// Calls a function with slots in which references are live references of its store.
-    ///
-    /// # Safety
-    ///
-    /// The slots are as many as the function has parameters and results, the arguments have its
-    /// kinds, references among them are live in its store, and no vector goes in or out.
-    ///
-    /// # Errors
-    ///
-    /// The trap, when it traps.
-    pub unsafe fn call_raw(&self, args: &[Slot], results: &mut [Slot]) -> Result<(), Trap> {
-        if self.signature().has_refs() {
-            self.handle().receive();
+    #[cold]
+    fn refuse_slots(&self, got: usize) -> Error {
+        let wanted = self.param_kinds().len();
+        if got != wanted {
+            return Error::Type(format!("{got} arguments are given, {wanted} are wanted"));
         }
-        results.fill(Slot::default());
-        // SAFETY: the caller's contract. Arguments are only read.
-        unsafe {
-            run(self.handle(), args.as_ptr().cast_mut().cast(), results.as_mut_ptr().cast())?;
-        }
-        let kinds = self.result_kinds();
-        results.iter_mut().zip(kinds).for_each(|(result, kind)| result.kind = *kind);
-        Ok(())
+        Error::Type("the function does not only take and return numbers".to_owned())
     }
 }
 

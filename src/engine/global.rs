@@ -1,9 +1,9 @@
 //! Globals.
 
+use super::Error;
 use super::entity::entities;
 use super::store::Store;
 use super::value::Val;
-use super::Error;
 use crate::abi::layout::VMGlobal;
 use crate::vm;
 use crate::wasm::GlobalType;

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::rc::Rc;
 
+use super::entity::entities;
 use super::module::Module;
 use super::store::Store;
-use super::entity::entities;
 use super::{Error, Func, Global, Memory, Table, instantiate};
 use crate::module::Entity;
 use crate::vm;
@@ -74,9 +74,7 @@ impl Instance {
                 let number = self.module().info().func_refs[index];
                 Extern::Func(Func::from_handle(instance.func_handle(index, number)))
             }
-            Entity::Table(index) => {
-                Extern::Table(Table::from_handle(instance.table_handle(index)))
-            }
+            Entity::Table(index) => Extern::Table(Table::from_handle(instance.table_handle(index))),
             Entity::Memory(index) => {
                 Extern::Memory(Memory::from_handle(instance.memory_handle(index)))
             }

@@ -64,9 +64,7 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
             let given = table.ty();
             ty.element == given.element && limits(ty.limits, given.limits)
         }
-        (EntityType::Memory(ty), Extern::Memory(memory)) => {
-            limits(ty.limits, memory.ty().limits)
-        }
+        (EntityType::Memory(ty), Extern::Memory(memory)) => limits(ty.limits, memory.ty().limits),
         _ => false,
     }
 }
@@ -88,9 +86,8 @@ fn allocate(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instan
     };
     // SAFETY: the image and its code are the module's, which `owner` keeps alive; the imports
     // have been checked.
-    let instance = unsafe {
-        vm::context::Instance::new(store.vm(), &module.0.image, owner, &imports, code)
-    };
+    let instance =
+        unsafe { vm::context::Instance::new(store.vm(), &module.0.image, owner, &imports, code) };
     match instance {
         Ok(handle) => Ok(Instance::from_handle(handle)),
         Err(message) => Err(error.unwrap_or(Error::Limit(message))),

@@ -1,8 +1,8 @@
 //! Memories.
 
+use super::Error;
 use super::entity::entities;
 use super::store::Store;
-use super::Error;
 use crate::vm;
 use crate::wasm::{Limits, MemoryType};
 
@@ -29,11 +29,6 @@ impl Memory {
     pub fn ty(&self) -> MemoryType {
         let max = self.vm().ty().limits.max;
         MemoryType { limits: Limits { min: self.vm().pages(), max } }
-    }
-
-    /// The memory's type as it was created.
-    pub fn declared_type(&self) -> MemoryType {
-        self.vm().ty()
     }
 
     /// The size in pages of 64 KiB.
@@ -103,9 +98,7 @@ impl Memory {
         };
         // SAFETY: the range is in bounds and accessible. While the borrow lives nothing else
         // accesses memories of the store: no code runs, and this is the only way to their bytes.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(self.data().add(start as usize), len)
-        };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.data().add(start as usize), len) };
         Ok(access(bytes))
     }
 }

@@ -27,7 +27,6 @@ use crate::vm;
 use crate::vm::memory::MemoryConfig;
 use crate::vm::signature::{MakeTrampolines, Signatures};
 use crate::vm::store::StoreConfig;
-use crate::wasm::FuncType;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
@@ -40,6 +39,11 @@ pub use module::{ExportType, ImportType, Module};
 pub use store::Store;
 pub use table::Table;
 pub use value::Val;
+
+pub use crate::wasm::{
+    ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
+    PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+};
 
 /// Settings and code that stores and modules share. Cloning it gives another handle to the same.
 #[derive(Clone)]

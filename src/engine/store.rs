@@ -31,7 +31,8 @@ impl Store {
         Store(vm::store::Store::new(engine.store_config(), Box::new(owner)))
     }
 
-    pub(super) fn of(handle: &Handle) -> Store {
+    /// The store of what `handle` is to.
+    pub fn of(handle: &Handle) -> Store {
         Store(handle.store().clone())
     }
 

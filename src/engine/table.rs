@@ -1,10 +1,10 @@
 //! Tables.
 
+use super::Error;
 use super::entity::entities;
 use super::instance::Handle;
 use super::store::Store;
 use super::value::Val;
-use super::Error;
 use crate::vm;
 use crate::wasm::{Limits, TableType, ValType};
 
@@ -35,11 +35,6 @@ impl Table {
         let ty = self.vm().ty();
         let limits = Limits { min: self.vm().len() as u64, max: ty.limits.max };
         TableType { limits, ..ty }
-    }
-
-    /// The table's type as it was created.
-    pub fn declared_type(&self) -> TableType {
-        self.vm().ty()
     }
 
     /// The number of elements.

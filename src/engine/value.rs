@@ -76,7 +76,11 @@ impl Val {
 
     /// The value in the bits that wasm holds it in, as one of type `ty` in `store`. A reference
     /// is good for as long as what comes with the bits, or wherever wasm can reach it.
-    pub(super) fn to_bits(&self, store: &Store, ty: ValType) -> Result<(u128, Option<Handle>), Error> {
+    pub(super) fn to_bits(
+        &self,
+        store: &Store,
+        ty: ValType,
+    ) -> Result<(u128, Option<Handle>), Error> {
         let got = self.ty();
         let fits = match (ty, got) {
             (ValType::Ref(wanted), ValType::Ref(got)) => wanted.heap == got.heap,

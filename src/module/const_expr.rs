@@ -55,9 +55,7 @@ impl ConstExpr {
                 Operator::I64Const { value } => ConstOp::I64(value),
                 Operator::F32Const { value } => ConstOp::F32(value.bits()),
                 Operator::F64Const { value } => ConstOp::F64(value.bits()),
-                Operator::V128Const { value } => {
-                    ConstOp::V128(u128::from_le_bytes(*value.bytes()))
-                }
+                Operator::V128Const { value } => ConstOp::V128(u128::from_le_bytes(*value.bytes())),
                 Operator::GlobalGet { global_index } => {
                     ConstOp::GlobalGet(GlobalIndex::from_u32(global_index))
                 }

@@ -141,16 +141,6 @@ pub enum ElementItems {
     Exprs(Box<[ConstExpr]>),
 }
 
-impl ElementItems {
-    /// The number of references.
-    pub fn len(&self) -> usize {
-        match self {
-            ElementItems::Funcs(funcs) => funcs.len(),
-            ElementItems::Exprs(exprs) => exprs.len(),
-        }
-    }
-}
-
 /// A data segment (core spec, section 2.5.8).
 #[derive(Debug)]
 pub struct DataSegment {

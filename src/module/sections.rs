@@ -13,8 +13,8 @@ use super::{
     Export, Import, ModuleInfo, ParseError, SegmentMode,
 };
 use crate::wasm::{
-    Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits,
-    MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
+    Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex,
+    MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.

@@ -166,9 +166,8 @@ impl CodeSpace {
             self.code[func.index()].store(self.memory.base().wrapping_add(at), Ordering::Relaxed);
             at += function.bytes.len().next_multiple_of(ALIGN);
         }
-        let linked = self.link(start, at, &functions).and_then(|code| {
-            self.memory.write_code(start, &code)
-        });
+        let linked =
+            self.link(start, at, &functions).and_then(|code| self.memory.write_code(start, &code));
         if let Err(error) = linked {
             for (func, _) in &functions {
                 self.code[func.index()].store(ptr::null_mut(), Ordering::Relaxed);

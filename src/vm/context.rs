@@ -18,8 +18,8 @@ use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use crate::abi::layout::{
-    ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef, VMGlobal, VMMemory,
-    VMTable, VMType,
+    ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef,
+    VMGlobal, VMMemory, VMTable, VMType,
 };
 use crate::wasm::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType,
@@ -62,7 +62,11 @@ unsafe impl Sync for Image {}
 
 impl Image {
     /// The image with this layout, these types in the order of their indices, and these parts.
-    pub fn new(layout: ContextLayout, signatures: Box<[Arc<Signature>]>, parts: ImageParts) -> Image {
+    pub fn new(
+        layout: ContextLayout,
+        signatures: Box<[Arc<Signature>]>,
+        parts: ImageParts,
+    ) -> Image {
         let types = signatures.iter().map(|signature| signature.as_vm()).collect();
         Image { layout, signatures, types, parts }
     }
@@ -87,7 +91,8 @@ pub struct Instance {
     code: *const CodeSpace,
     /// What has to live as long: the module with `image` and `code`.
     owner: Rc<dyn Any>,
-    imports: Box<[ImportedFrom]>,
+    /// For each import, its kind and the node that it belongs to.
+    imports: Box<[(EntityKind, NonNull<Node>)]>,
     /// All memories, imported ones first.
     memories: Box<[NonNull<Memory>]>,
     _own_memories: Box<[Memory]>,
@@ -95,13 +100,6 @@ pub struct Instance {
     tables: Box<[NonNull<Table>]>,
     _own_tables: Box<[Table]>,
     segments: RefCell<Segments>,
-}
-
-/// The node that something imported belongs to, and its address there.
-struct ImportedFrom {
-    node: NonNull<Node>,
-    kind: EntityKind,
-    raw: NonNull<u8>,
 }
 
 /// What passive segments hold until they are dropped.
@@ -158,7 +156,8 @@ impl Instance {
         tables.extend(own_tables.iter().map(NonNull::from));
 
         // SAFETY: memories live as long as whoever has them, and handles keep those alive.
-        let guarded = |memory: &NonNull<Memory>| unsafe { memory.as_ref() }.style() == MemoryStyle::Guarded;
+        let guarded =
+            |memory: &NonNull<Memory>| unsafe { memory.as_ref() }.style() == MemoryStyle::Guarded;
         let code = code(memories.iter().all(guarded))?;
         std::mem::forget(allocated);
         let instance = leak(Box::new(Instance {
@@ -167,7 +166,7 @@ impl Instance {
             image,
             code,
             owner,
-            imports: imports.iter().map(ImportedFrom::of).collect(),
+            imports: imports.iter().map(|import| (import.kind(), import.node())).collect(),
             memories: memories.into_boxed_slice(),
             _own_memories: own_memories,
             tables: tables.into_boxed_slice(),
@@ -221,11 +220,6 @@ impl Instance {
     /// What keeps its module alive.
     pub fn owner(&self) -> &Rc<dyn Any> {
         &self.owner
-    }
-
-    /// Its context.
-    pub(super) fn context(&self) -> NonNull<VMContext> {
-        self.context
     }
 
     /// The address of something at an offset in its context.
@@ -318,8 +312,8 @@ impl Instance {
 
     fn part_handle(&self, kind: EntityKind, raw: NonNull<u8>, index: u32, imported: u32) -> Handle {
         let node = if index < imported {
-            let mut of_kind = self.imports.iter().filter(|import| import.kind == kind);
-            of_kind.nth(index as usize).expect("imports are complete").node
+            let mut of_kind = self.imports.iter().filter(|import| import.0 == kind);
+            of_kind.nth(index as usize).expect("imports are complete").1
         } else {
             NonNull::from(self).cast()
         };
@@ -365,7 +359,7 @@ impl Instance {
 
     pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
         let store = self.node.store();
-        self.imports.iter().for_each(|import| visit(import.node));
+        self.imports.iter().for_each(|import| visit(import.1));
         let parts = &self.image().parts;
         let shape = self.shape();
         // SAFETY: all are of this store, have these types, and no code runs: `mark` sees to it.
@@ -386,7 +380,7 @@ impl Instance {
 
     /// The nodes that imports belong to.
     pub(super) fn links(&self) -> Vec<NonNull<Node>> {
-        self.imports.iter().map(|import| import.node).collect()
+        self.imports.iter().map(|import| import.1).collect()
     }
 
     /// Frees the instance; what is left belongs to the embedder.
@@ -399,12 +393,6 @@ impl Drop for Instance {
     fn drop(&mut self) {
         // SAFETY: made by `allocate` with this layout; the instance is going.
         unsafe { release(self.context, &(*self.image).layout) };
-    }
-}
-
-impl ImportedFrom {
-    fn of(handle: &Handle) -> ImportedFrom {
-        ImportedFrom { node: handle.node(), kind: handle.kind(), raw: handle.raw() }
     }
 }
 

@@ -92,9 +92,9 @@ impl Signature {
     pub(super) fn entry(&self) -> Result<EntryTrampoline, String> {
         let mut code = self.entry.load(Ordering::Acquire).cast_const();
         if code.is_null() {
-            code = self.registry.trampoline(&self.entry_trampoline, || {
-                self.registry.make.entry(&self.ty)
-            })?;
+            code = self
+                .registry
+                .trampoline(&self.entry_trampoline, || self.registry.make.entry(&self.ty))?;
             self.entry.store(code.cast_mut(), Ordering::Release);
         }
         // SAFETY: the compiler makes entry trampolines with this signature.

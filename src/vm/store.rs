@@ -117,11 +117,6 @@ impl Node {
         self.roots.get() == 0 && self.links.get() == 0 && !self.escaped.get()
     }
 
-    /// What it is.
-    pub fn kind(&self) -> NodeKind {
-        self.kind
-    }
-
     /// The store that it belongs to.
     pub(super) fn store(&self) -> &Store {
         // SAFETY: nodes are freed before their store.

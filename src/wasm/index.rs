@@ -24,8 +24,4 @@ index_types! {
     MemoryIndex "memory";
     /// Index into the globals of a module, imported ones first.
     GlobalIndex "global";
-    /// Index into the element segments of a module.
-    ElemIndex "elem";
-    /// Index into the data segments of a module.
-    DataIndex "data";
 }

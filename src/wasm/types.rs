@@ -93,10 +93,7 @@ impl FuncType {
         params: impl IntoIterator<Item = ValType>,
         results: impl IntoIterator<Item = ValType>,
     ) -> FuncType {
-        FuncType {
-            params: params.into_iter().collect(),
-            results: results.into_iter().collect(),
-        }
+        FuncType { params: params.into_iter().collect(), results: results.into_iter().collect() }
     }
 
     /// The types of the parameters, in order.

@@ -51,10 +51,7 @@ impl Wast {
             total.failed += tally.failed;
             total.skipped += tally.skipped;
         }
-        println!(
-            "{} passed, {} failed, {} skipped",
-            total.passed, total.failed, total.skipped
-        );
+        println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
         if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
@@ -280,10 +277,7 @@ impl Runner {
     }
 
     /// Runs an action; the outer error is the script's.
-    fn execute(
-        &mut self,
-        execute: WastExecute,
-    ) -> Result<std::result::Result<Vec<Val>, Error>> {
+    fn execute(&mut self, execute: WastExecute) -> Result<std::result::Result<Vec<Val>, Error>> {
         match execute {
             WastExecute::Invoke(invoke) => self.invoke(invoke),
             WastExecute::Wat(module) => {

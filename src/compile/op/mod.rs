@@ -46,9 +46,13 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::Return => control::return_(t),
 
         Op::Call { function_index } => call::call(t, *function_index),
-        Op::CallIndirect { type_index, table_index } => call::call_indirect(t, *type_index, *table_index),
+        Op::CallIndirect { type_index, table_index } => {
+            call::call_indirect(t, *type_index, *table_index)
+        }
         Op::ReturnCall { function_index } => call::return_call(t, *function_index),
-        Op::ReturnCallIndirect { type_index, table_index } => call::return_call_indirect(t, *type_index, *table_index),
+        Op::ReturnCallIndirect { type_index, table_index } => {
+            call::return_call_indirect(t, *type_index, *table_index)
+        }
 
         Op::Drop => drop(t.pop()),
         Op::Select | Op::TypedSelect { .. } => variable::select(t),
@@ -62,26 +66,51 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I64Load { memarg } => memory::load(t, memarg, I64),
         Op::F32Load { memarg } => memory::load(t, memarg, F32),
         Op::F64Load { memarg } => memory::load(t, memarg, F64),
-        Op::I32Load8S { memarg } => memory::load_extended(t, memarg, 1, |b, f, p, o| b.sload8(I32, f, p, o)),
-        Op::I32Load8U { memarg } => memory::load_extended(t, memarg, 1, |b, f, p, o| b.uload8(I32, f, p, o)),
-        Op::I32Load16S { memarg } => memory::load_extended(t, memarg, 2, |b, f, p, o| b.sload16(I32, f, p, o)),
-        Op::I32Load16U { memarg } => memory::load_extended(t, memarg, 2, |b, f, p, o| b.uload16(I32, f, p, o)),
-        Op::I64Load8S { memarg } => memory::load_extended(t, memarg, 1, |b, f, p, o| b.sload8(I64, f, p, o)),
-        Op::I64Load8U { memarg } => memory::load_extended(t, memarg, 1, |b, f, p, o| b.uload8(I64, f, p, o)),
-        Op::I64Load16S { memarg } => memory::load_extended(t, memarg, 2, |b, f, p, o| b.sload16(I64, f, p, o)),
-        Op::I64Load16U { memarg } => memory::load_extended(t, memarg, 2, |b, f, p, o| b.uload16(I64, f, p, o)),
-        Op::I64Load32S { memarg } => memory::load_extended(t, memarg, 4, |b, f, p, o| b.sload32(f, p, o)),
-        Op::I64Load32U { memarg } => memory::load_extended(t, memarg, 4, |b, f, p, o| b.uload32(f, p, o)),
-        Op::I32Store { memarg } | Op::I64Store { memarg } | Op::F32Store { memarg } | Op::F64Store { memarg } => {
-            memory::store(t, memarg)
+        Op::I32Load8S { memarg } => {
+            memory::load_extended(t, memarg, 1, |b, f, p, o| b.sload8(I32, f, p, o))
         }
+        Op::I32Load8U { memarg } => {
+            memory::load_extended(t, memarg, 1, |b, f, p, o| b.uload8(I32, f, p, o))
+        }
+        Op::I32Load16S { memarg } => {
+            memory::load_extended(t, memarg, 2, |b, f, p, o| b.sload16(I32, f, p, o))
+        }
+        Op::I32Load16U { memarg } => {
+            memory::load_extended(t, memarg, 2, |b, f, p, o| b.uload16(I32, f, p, o))
+        }
+        Op::I64Load8S { memarg } => {
+            memory::load_extended(t, memarg, 1, |b, f, p, o| b.sload8(I64, f, p, o))
+        }
+        Op::I64Load8U { memarg } => {
+            memory::load_extended(t, memarg, 1, |b, f, p, o| b.uload8(I64, f, p, o))
+        }
+        Op::I64Load16S { memarg } => {
+            memory::load_extended(t, memarg, 2, |b, f, p, o| b.sload16(I64, f, p, o))
+        }
+        Op::I64Load16U { memarg } => {
+            memory::load_extended(t, memarg, 2, |b, f, p, o| b.uload16(I64, f, p, o))
+        }
+        Op::I64Load32S { memarg } => {
+            memory::load_extended(t, memarg, 4, |b, f, p, o| b.sload32(f, p, o))
+        }
+        Op::I64Load32U { memarg } => {
+            memory::load_extended(t, memarg, 4, |b, f, p, o| b.uload32(f, p, o))
+        }
+        Op::I32Store { memarg }
+        | Op::I64Store { memarg }
+        | Op::F32Store { memarg }
+        | Op::F64Store { memarg } => memory::store(t, memarg),
         Op::I32Store8 { memarg } | Op::I64Store8 { memarg } => memory::store_low(t, memarg, I8),
         Op::I32Store16 { memarg } | Op::I64Store16 { memarg } => memory::store_low(t, memarg, I16),
         Op::I64Store32 { memarg } => memory::store_low(t, memarg, I32),
         Op::MemorySize { mem } => memory::size(t, *mem),
         Op::MemoryGrow { mem } => memory::grow(t, *mem),
-        Op::MemoryInit { data_index, mem } => bulk::copy(t, Libcall::memory_init, *mem, *data_index),
-        Op::MemoryCopy { dst_mem, src_mem } => bulk::copy(t, Libcall::memory_copy, *dst_mem, *src_mem),
+        Op::MemoryInit { data_index, mem } => {
+            bulk::copy(t, Libcall::memory_init, *mem, *data_index)
+        }
+        Op::MemoryCopy { dst_mem, src_mem } => {
+            bulk::copy(t, Libcall::memory_copy, *dst_mem, *src_mem)
+        }
         Op::MemoryFill { mem } => bulk::memory_fill(t, *mem),
         Op::DataDrop { data_index } => bulk::drop_segment(t, Libcall::data_drop, *data_index),
 
@@ -90,8 +119,12 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::TableSize { table } => table::size(t, *table),
         Op::TableGrow { table } => table::grow(t, *table),
         Op::TableFill { table } => table::fill(t, *table),
-        Op::TableInit { elem_index, table } => bulk::copy(t, Libcall::table_init, *table, *elem_index),
-        Op::TableCopy { dst_table, src_table } => bulk::copy(t, Libcall::table_copy, *dst_table, *src_table),
+        Op::TableInit { elem_index, table } => {
+            bulk::copy(t, Libcall::table_init, *table, *elem_index)
+        }
+        Op::TableCopy { dst_table, src_table } => {
+            bulk::copy(t, Libcall::table_copy, *dst_table, *src_table)
+        }
         Op::ElemDrop { elem_index } => bulk::drop_segment(t, Libcall::elem_drop, *elem_index),
 
         Op::RefNull { hty } => reference::null(t, *hty)?,
@@ -165,14 +198,30 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I32TruncF32U | Op::I32TruncF64U => convert::truncate(t, I32, false),
         Op::I64TruncF32S | Op::I64TruncF64S => convert::truncate(t, I64, true),
         Op::I64TruncF32U | Op::I64TruncF64U => convert::truncate(t, I64, false),
-        Op::I32TruncSatF32S | Op::I32TruncSatF64S => convert::to(t, I32, |b, ty, x| b.fcvt_to_sint_sat(ty, x)),
-        Op::I32TruncSatF32U | Op::I32TruncSatF64U => convert::to(t, I32, |b, ty, x| b.fcvt_to_uint_sat(ty, x)),
-        Op::I64TruncSatF32S | Op::I64TruncSatF64S => convert::to(t, I64, |b, ty, x| b.fcvt_to_sint_sat(ty, x)),
-        Op::I64TruncSatF32U | Op::I64TruncSatF64U => convert::to(t, I64, |b, ty, x| b.fcvt_to_uint_sat(ty, x)),
-        Op::F32ConvertI32S | Op::F32ConvertI64S => convert::to(t, F32, |b, ty, x| b.fcvt_from_sint(ty, x)),
-        Op::F32ConvertI32U | Op::F32ConvertI64U => convert::to(t, F32, |b, ty, x| b.fcvt_from_uint(ty, x)),
-        Op::F64ConvertI32S | Op::F64ConvertI64S => convert::to(t, F64, |b, ty, x| b.fcvt_from_sint(ty, x)),
-        Op::F64ConvertI32U | Op::F64ConvertI64U => convert::to(t, F64, |b, ty, x| b.fcvt_from_uint(ty, x)),
+        Op::I32TruncSatF32S | Op::I32TruncSatF64S => {
+            convert::to(t, I32, |b, ty, x| b.fcvt_to_sint_sat(ty, x))
+        }
+        Op::I32TruncSatF32U | Op::I32TruncSatF64U => {
+            convert::to(t, I32, |b, ty, x| b.fcvt_to_uint_sat(ty, x))
+        }
+        Op::I64TruncSatF32S | Op::I64TruncSatF64S => {
+            convert::to(t, I64, |b, ty, x| b.fcvt_to_sint_sat(ty, x))
+        }
+        Op::I64TruncSatF32U | Op::I64TruncSatF64U => {
+            convert::to(t, I64, |b, ty, x| b.fcvt_to_uint_sat(ty, x))
+        }
+        Op::F32ConvertI32S | Op::F32ConvertI64S => {
+            convert::to(t, F32, |b, ty, x| b.fcvt_from_sint(ty, x))
+        }
+        Op::F32ConvertI32U | Op::F32ConvertI64U => {
+            convert::to(t, F32, |b, ty, x| b.fcvt_from_uint(ty, x))
+        }
+        Op::F64ConvertI32S | Op::F64ConvertI64S => {
+            convert::to(t, F64, |b, ty, x| b.fcvt_from_sint(ty, x))
+        }
+        Op::F64ConvertI32U | Op::F64ConvertI64U => {
+            convert::to(t, F64, |b, ty, x| b.fcvt_from_uint(ty, x))
+        }
         Op::F32DemoteF64 => convert::to(t, F32, |b, ty, x| b.fdemote(ty, x)),
         Op::F64PromoteF32 => convert::to(t, F64, |b, ty, x| b.fpromote(ty, x)),
         Op::I32ReinterpretF32 => convert::reinterpret(t, I32),

@@ -9,10 +9,7 @@ use crate::compile::function::Translator;
 use crate::wasm::TrapCode;
 
 /// An operation on one value.
-pub(super) fn unary(
-    t: &mut Translator,
-    op: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value,
-) {
+pub(super) fn unary(t: &mut Translator, op: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value) {
     let x = t.pop();
     let result = op(t.b.ins(), x);
     t.push(result);

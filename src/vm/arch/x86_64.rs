@@ -225,6 +225,19 @@ unsafe extern "C" fn demand() {
     )
 }
 
+/// Where [`Registers::redirect`] leads: makes room below whatever the interrupted code has on its
+/// stack, and calls the landing with a stack pointer as the C convention wants it.
+#[unsafe(naked)]
+unsafe extern "C" fn land() {
+    naked_asm!(
+        "sub rsp, 256",
+        "and rsp, -16",
+        "call {landing}",
+        "ud2",
+        landing = sym crate::vm::trap::landing,
+    )
+}
+
 /// The registers of interrupted code.
 pub struct Registers<'a>(&'a mut libc::ucontext_t);
 
@@ -268,13 +281,10 @@ impl Registers<'_> {
         if in_frames { second } else { first }
     }
 
-    /// Makes the interrupted code go on in `target`, called with `args` and never to return, on
-    /// the same stack.
-    pub fn redirect(&mut self, target: usize, args: [usize; 4]) {
-        let sp = (self.get(libc::REG_RSP) - 256) & !15;
-        // As after a call: the stack pointer is 8 off a multiple of 16.
-        self.set(libc::REG_RSP, sp - 8);
-        self.set(libc::REG_RIP, target);
+    /// Makes the interrupted code go on in the runtime's landing, called with `args` and never to
+    /// return, on the same stack.
+    pub fn redirect(&mut self, args: [usize; 4]) {
+        self.set(libc::REG_RIP, land as *const () as usize);
         self.set(libc::REG_RDI, args[0]);
         self.set(libc::REG_RSI, args[1]);
         self.set(libc::REG_RDX, args[2]);

@@ -21,8 +21,12 @@ pub(super) fn table() -> *const usize {
 }
 
 macro_rules! machine {
-    (I32) => { u32 };
-    (I64) => { u64 };
+    (I32) => {
+        u32
+    };
+    (I64) => {
+        u64
+    };
 }
 
 /// What the stubs of `arch` go on to: one function a row, which a missing or wrong body keeps from
@@ -49,9 +53,7 @@ for_each_libcall!(bodies);
 
 /// One function for each row.
 mod body {
-    pub(super) use super::memory::{
-        data_drop, memory_copy, memory_fill, memory_grow, memory_init,
-    };
+    pub(super) use super::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
     pub(super) use super::raise::{raise, raise_host_error, raise_stack_overflow};
     pub(super) use super::table::{elem_drop, table_copy, table_fill, table_grow, table_init};
 }

@@ -67,8 +67,7 @@ impl Mapping {
     fn show(&self, fd: i32, protection: i32) -> io::Result<()> {
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         // SAFETY: the range is this mapping, which nothing uses yet.
-        let shown =
-            unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, fd, 0) };
+        let shown = unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, fd, 0) };
         if shown == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -116,9 +115,8 @@ impl Mapping {
             return Ok(());
         }
         // SAFETY: the range lies within the mapping (asserted), which is ours.
-        let done = unsafe {
-            libc::mprotect(self.base().add(range.start).cast(), range.len(), protection)
-        };
+        let done =
+            unsafe { libc::mprotect(self.base().add(range.start).cast(), range.len(), protection) };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

@@ -98,7 +98,8 @@ unsafe fn frame_at(pc: usize, fp: usize, context: Option<*mut VMContext>) -> Opt
     let (record, offset) = unsafe { &*registry::find(pc)? }.lookup(pc)?;
     let position = record.sites.position_at(offset).unwrap_or(0);
     // SAFETY: functions of compiled code keep their context at this place.
-    let context = context.unwrap_or_else(|| unsafe { frame_context(fp, record.sites.context_slot) });
+    let context =
+        context.unwrap_or_else(|| unsafe { frame_context(fp, record.sites.context_slot) });
     // SAFETY: contexts of running functions are live.
     unsafe {
         if (*context).magic != INSTANCE_MAGIC {

@@ -8,3 +8,5 @@ pub use backtrace::Frame;
 pub(super) use backtrace::{Start, caller, frames};
 #[cfg(unix)]
 pub use signals_unix::install as install_signal_handlers;
+#[cfg(unix)]
+pub(super) use signals_unix::landing;

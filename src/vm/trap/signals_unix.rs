@@ -69,7 +69,7 @@ unsafe extern "C" fn on_signal(
         let mut registers = Registers::of_handler(context);
         if let Some(trap) = trap_at(signal, info, &registers) {
             let (pc, fp) = (registers.pc(), registers.fp());
-            registers.redirect(landing as *const () as usize, [trap.code as usize, pc, fp, trap.context]);
+            registers.redirect([trap.code as usize, pc, fp, trap.context]);
         } else {
             pass_on(signal, info, context);
         }
@@ -140,7 +140,12 @@ unsafe fn reserves(context: *mut VMContext, address: usize) -> bool {
 }
 
 /// Where interrupted code goes on after a trap.
-unsafe extern "C" fn landing(code: usize, pc: usize, fp: usize, context: usize) -> ! {
+pub(in crate::vm) unsafe extern "C" fn landing(
+    code: usize,
+    pc: usize,
+    fp: usize,
+    context: usize,
+) -> ! {
     let code = u8::try_from(code).ok().and_then(TrapCode::from_code);
     let code = code.expect("the handler passes a trap code");
     // SAFETY: the handler has seen that this thread is inside an entry.

@@ -5,7 +5,9 @@ mod compare;
 mod convert;
 mod lane;
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::FloatCC, condcodes::IntCC, types::*};
+use cranelift_codegen::ir::{
+    InstBuilder, Type, Value, condcodes::FloatCC, condcodes::IntCC, types::*,
+};
 use cranelift_frontend::FuncInstBuilder;
 use wasmparser::Operator;
 
@@ -25,11 +27,7 @@ fn pop2(t: &mut Translator, ty: Type) -> (Value, Value) {
 }
 
 /// An operation on one vector.
-fn unary(
-    t: &mut Translator,
-    ty: Type,
-    op: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value,
-) {
+fn unary(t: &mut Translator, ty: Type, op: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value) {
     let x = pop(t, ty);
     let result = op(t.b.ins(), x);
     t.push(result);
@@ -53,12 +51,24 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
 
         Op::V128Load { memarg } => super::memory::load(t, memarg, I8X16),
         Op::V128Store { memarg } => super::memory::store(t, memarg),
-        Op::V128Load8x8S { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.sload8x8(f, p, o)),
-        Op::V128Load8x8U { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.uload8x8(f, p, o)),
-        Op::V128Load16x4S { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.sload16x4(f, p, o)),
-        Op::V128Load16x4U { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.uload16x4(f, p, o)),
-        Op::V128Load32x2S { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.sload32x2(f, p, o)),
-        Op::V128Load32x2U { memarg } => lane::load_extended(t, memarg, |b, f, p, o| b.uload32x2(f, p, o)),
+        Op::V128Load8x8S { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.sload8x8(f, p, o))
+        }
+        Op::V128Load8x8U { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.uload8x8(f, p, o))
+        }
+        Op::V128Load16x4S { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.sload16x4(f, p, o))
+        }
+        Op::V128Load16x4U { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.uload16x4(f, p, o))
+        }
+        Op::V128Load32x2S { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.sload32x2(f, p, o))
+        }
+        Op::V128Load32x2U { memarg } => {
+            lane::load_extended(t, memarg, |b, f, p, o| b.uload32x2(f, p, o))
+        }
         Op::V128Load8Splat { memarg } => lane::load_splat(t, memarg, I8X16),
         Op::V128Load16Splat { memarg } => lane::load_splat(t, memarg, I16X8),
         Op::V128Load32Splat { memarg } => lane::load_splat(t, memarg, I32X4),

@@ -1,0 +1,51 @@
+//! Gives the shared library its name, and, with the feature `headers`, writes `include/*.h`.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let version = |part: &str| std::env::var(format!("CARGO_PKG_VERSION_{part}")).unwrap();
+    // Before 1.0 every minor version may break.
+    let abi = match version("MAJOR").as_str() {
+        "0" => format!("0.{}", version("MINOR")),
+        major => major.to_owned(),
+    };
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libtenon.so.{abi}");
+        // The signal handler stays installed.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+    #[cfg(feature = "headers")]
+    headers::write();
+}
+
+#[cfg(feature = "headers")]
+mod headers {
+    use std::path::Path;
+
+    /// The headers, their settings, and the sources they are made of.
+    const HEADERS: [(&str, &str, &[&str]); 2] = [
+        (
+            "include/wasm.h",
+            "cbindgen.toml",
+            &[
+                "engine", "store", "types", "val", "frame", "trap", "foreign", "module", "func",
+                "global", "table", "memory", "extern_", "instance",
+            ],
+        ),
+        ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon"]),
+    ];
+
+    pub fn write() {
+        for (header, settings, sources) in HEADERS {
+            let config = cbindgen::Config::from_file(settings).expect("the settings can be read");
+            let mut builder = cbindgen::Builder::new().with_config(config);
+            println!("cargo::rerun-if-changed={settings}");
+            for source in sources {
+                let source = format!("src/capi/{source}.rs");
+                println!("cargo::rerun-if-changed={source}");
+                builder = builder.with_src(Path::new(&source));
+            }
+            let bindings = builder.generate().expect("the sources can be read");
+            bindings.write_to_file(header);
+        }
+    }
+}

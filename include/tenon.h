@@ -1,0 +1,316 @@
+/* What Tenon adds to the WebAssembly C API.
+ *
+ * Made by `make headers`; do not edit. */
+
+
+#ifndef TENON_H
+#define TENON_H
+
+#include "wasm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether a call has succeeded, or what kind of error it has met. */
+typedef uint8_t tenon_error_code_t;
+enum tenon_error_code_enum {
+  TENON_OK = 0,
+  /* An argument is null or makes no sense. */
+  TENON_ERROR_ARGUMENT = 1,
+  /* The bytes are no valid module. */
+  TENON_ERROR_INVALID = 2,
+  /* The module cannot be compiled. */
+  TENON_ERROR_COMPILE = 3,
+  /* An import is missing or does not fit. */
+  TENON_ERROR_LINK = 4,
+  /* A value or an object is of the wrong type or store. */
+  TENON_ERROR_TYPE = 5,
+  /* A limit is reached, or the system has no more of something. */
+  TENON_ERROR_LIMIT = 6,
+  /* The bytes are no compiled module of this engine. */
+  TENON_ERROR_ARTIFACT = 7,
+  /* A setting is wrong. */
+  TENON_ERROR_CONFIG = 8,
+  /* Execution has ended by a trap. */
+  TENON_ERROR_TRAP = 9,
+  /* The library has failed. */
+  TENON_ERROR_INTERNAL = 10,
+};
+
+/* The traps that WebAssembly defines. */
+typedef uint8_t tenon_trap_code_t;
+enum tenon_trap_code_enum {
+  TENON_TRAP_NONE = 0,
+  TENON_TRAP_UNREACHABLE = 1,
+  TENON_TRAP_MEMORY_OUT_OF_BOUNDS = 2,
+  TENON_TRAP_TABLE_OUT_OF_BOUNDS = 3,
+  TENON_TRAP_UNDEFINED_ELEMENT = 4,
+  TENON_TRAP_UNINITIALIZED_ELEMENT = 5,
+  TENON_TRAP_INDIRECT_CALL_TYPE_MISMATCH = 6,
+  TENON_TRAP_INTEGER_DIVIDE_BY_ZERO = 7,
+  TENON_TRAP_INTEGER_OVERFLOW = 8,
+  TENON_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
+  TENON_TRAP_STACK_OVERFLOW = 10,
+};
+
+/* The kind of values that are vectors, as types have it. */
+enum { TENON_V128 = 4 };
+
+#ifdef __cplusplus
+}
+#endif
+
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ Returns the version of the library, as in `"1.2.3"`.
+
+ Ownership: the text lives as long as the library.
+ */
+WASM_API_EXTERN const char *tenon_version(void);
+
+/*
+ Returns the kind of the last error on this thread, 0 if there was none. Whatever returns null or
+ false sets the last error; what succeeds leaves it as it is.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_last_error_code(void);
+
+/*
+ Copies the text of the last error on this thread to a buffer, cut to its size and terminated by
+ a zero byte. Returns the size that the whole text takes, its zero byte included; 0 if there was
+ no error.
+
+ Ownership: borrows the buffer.
+
+ # Safety
+
+ `size` bytes can be written to the buffer, or it is null.
+ */
+WASM_API_EXTERN size_t tenon_last_error_message(char *buffer, size_t size);
+
+/*
+ Returns whether the last error on this thread is about a place in a module's bytes, and writes
+ the place's offset to `out` unless that is null.
+
+ Ownership: borrows `out`.
+
+ # Safety
+
+ `out` can be written or is null.
+ */
+WASM_API_EXTERN bool tenon_last_error_offset(size_t *out);
+
+/*
+ As `tenon_last_error_message`, the module name of the import that the last error is about.
+
+ Ownership: borrows the buffer.
+
+ # Safety
+
+ `size` bytes can be written to the buffer, or it is null.
+ */
+WASM_API_EXTERN size_t tenon_last_error_import_module(char *buffer, size_t size);
+
+/*
+ As `tenon_last_error_message`, the name of the import that the last error is about.
+
+ Ownership: borrows the buffer.
+
+ # Safety
+
+ `size` bytes can be written to the buffer, or it is null.
+ */
+WASM_API_EXTERN size_t tenon_last_error_import_name(char *buffer, size_t size);
+
+/*
+ Forgets the last error on this thread.
+ */
+WASM_API_EXTERN void tenon_last_error_clear(void);
+
+/*
+ Returns the name of a WebAssembly feature that can be switched on and off; null when `index` is
+ not below their number. Features are numbered from 0 on.
+
+ Ownership: the text lives as long as the library.
+ */
+WASM_API_EXTERN const char *tenon_feature_name(size_t index);
+
+/*
+ Switches a WebAssembly feature on or off by its name (see `tenon_feature_name`). Modules that
+ need a feature that is off are invalid.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The settings are live or null, the name is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_feature_set(wasm_config_t *config,
+                                            const char *name,
+                                            bool on);
+
+/*
+ Sets whether every condition that traps is checked by code, so that no signal handler is needed
+ and none is installed. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_explicit_checks_set(wasm_config_t *config, bool on);
+
+/*
+ Sets how many bytes of address space to reserve for each memory. With 4 GiB (the default) or
+ more, code needs no bounds checks; with less, accesses are checked, and memories move when they
+ grow beyond what is reserved.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_memory_reservation_set(wasm_config_t *config,
+                                                       uint64_t bytes);
+
+/*
+ Sets how many bytes of stack wasm may use, counted from where the host calls it; 1 MiB by
+ default. Smaller stacks of threads are respected in any case.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_max_stack_set(wasm_config_t *config, size_t bytes);
+
+/*
+ Sets whether every NaN that an operation makes is the canonical one, so that results do not
+ depend on the machine. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_nan_canonicalization_set(wasm_config_t *config,
+                                                         bool on);
+
+/*
+ Sets whether each function is compiled when it is called for the first time, instead of all when
+ their module is made. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_lazy_compilation_set(wasm_config_t *config,
+                                                     bool on);
+
+/*
+ Puts the signal handlers of the library back where the host has replaced them since the engine
+ was made. Traps of wasm then work again, and the host's handlers get all other signals.
+
+ Ownership: borrows the engine.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN void tenon_engine_reinstall_signal_handlers(wasm_engine_t *engine);
+
+/*
+ Frees everything in a store that nothing reaches, now; without it that happens often enough to
+ keep the garbage a small part of the store. Does nothing while code of the store runs.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN void tenon_store_collect(wasm_store_t *store);
+
+/*
+ Makes a module of text in the text format, or of bytes in the binary format. Returns null when
+ they are neither.
+
+ Ownership: borrows store and text; the caller owns the result and releases it with
+ `wasm_module_delete`.
+
+ # Safety
+
+ The store is live or null, the vector is whole or null.
+ */
+WASM_API_EXTERN
+wasm_module_t *tenon_module_new_wat(wasm_store_t *store,
+                                    const wasm_byte_vec_t *text);
+
+/*
+ Translates text in the text format to the binary format; bytes in the binary format are copied.
+ Writes an empty vector when it fails.
+
+ Ownership: borrows the text; the caller owns the vector.
+
+ # Safety
+
+ The text is whole or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_wat2wasm(const wasm_byte_vec_t *text,
+                                  wasm_byte_vec_t *out);
+
+/*
+ Returns whether a module's name section names it, and writes the name to `out`, an empty one if
+ not.
+
+ Ownership: borrows the module; the caller owns the name.
+
+ # Safety
+
+ The module is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN bool tenon_module_name(const wasm_module_t *module, wasm_name_t *out);
+
+/*
+ Returns the name of the function that was running, if its module's name section has one; else
+ null.
+
+ Ownership: the result belongs to the frame.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN const wasm_name_t *tenon_frame_func_name(const wasm_frame_t *frame);
+
+/*
+ Returns which of the traps that WebAssembly defines it is; 0 for any other trap, and for null.
+
+ Ownership: borrows the trap.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_trap_code_t tenon_trap_code(const wasm_trap_t *trap);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TENON_H */

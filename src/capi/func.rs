@@ -1,0 +1,293 @@
+//! Functions.
+
+use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+
+use super::boundary::{Argument, LastError, OrError, guard, refuse, set_error, shared};
+use super::object::{wasm_func_t, wasm_trap_t};
+use super::store::wasm_store_t;
+use super::types::wasm_functype_t;
+use super::val::{wasm_val_t, wasm_val_vec_t};
+use crate::engine::{Error, Func, RawCall, Slot, Trap};
+
+/// A function of the host: gets its arguments, which it borrows, and has to set every result.
+/// Returns null, or a trap, which it passes on.
+pub type wasm_func_callback_t =
+    Option<unsafe extern "C" fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
+
+/// The same, with the environment that the function was made with.
+pub type wasm_func_callback_with_env_t = Option<
+    unsafe extern "C" fn(
+        *mut c_void,
+        *const wasm_val_vec_t,
+        *mut wasm_val_vec_t,
+    ) -> *mut wasm_trap_t,
+>;
+
+/// Makes a function of a callback. Returns null when an argument is.
+///
+/// Ownership: borrows store and type; the caller owns the result and releases it with
+/// `wasm_func_delete`.
+///
+/// # Safety
+///
+/// Store and type are live or null; the callback keeps to its contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new(
+    store: *mut wasm_store_t,
+    ty: Option<&wasm_functype_t>,
+    callback: wasm_func_callback_t,
+) -> Option<Box<wasm_func_t>> {
+    guard(None, || {
+        let Some(callback) = callback else { return refuse("the callback is null") };
+        // SAFETY: the contract of this function; the callback keeps to its own.
+        unsafe { func_new(store, ty, move |args, results| callback(args, results)) }
+    })
+}
+
+/// An environment that is released when its function is gone.
+struct Environment {
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.finalizer {
+            // SAFETY: the embedder has given the two for this; the function is dropped once.
+            unsafe { finalizer(self.env) };
+        }
+    }
+}
+
+/// Makes a function of a callback with an environment, which may be null. The finalizer, unless it
+/// is null, runs when nothing can call the function any more. Returns null when store, type or
+/// callback are; the finalizer has run then.
+///
+/// Ownership: borrows store and type, takes the environment over; the caller owns the result and
+/// releases it with `wasm_func_delete`.
+///
+/// # Safety
+///
+/// Store and type are live or null; callback and finalizer keep to their contracts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new_with_env(
+    store: *mut wasm_store_t,
+    ty: Option<&wasm_functype_t>,
+    callback: wasm_func_callback_with_env_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+) -> Option<Box<wasm_func_t>> {
+    guard(None, || {
+        let environment = Environment { env, finalizer };
+        let Some(callback) = callback else { return refuse("the callback is null") };
+        let call = move |args: *const _, results| {
+            let environment = &environment;
+            // SAFETY: the callback keeps to its contract.
+            unsafe { callback(environment.env, args, results) }
+        };
+        // SAFETY: the contract of this function.
+        unsafe { func_new(store, ty, call) }
+    })
+}
+
+/// # Safety
+///
+/// Store and type are live or null; the callback keeps to its contract.
+unsafe fn func_new(
+    store: *mut wasm_store_t,
+    ty: Option<&wasm_functype_t>,
+    callback: impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t + 'static,
+) -> Option<Box<wasm_func_t>> {
+    // SAFETY: the caller's contract.
+    let store = &unsafe { shared(store, "the store") }?.0;
+    let ty = ty.or_null_error("the type")?.func_type()?;
+    let func = if ty.has_vectors() {
+        // Keeps the environment as any other function does.
+        Func::new(store, ty, move |_, _, _| {
+            let _ = &callback;
+            Err(Trap::new("vectors do not fit into wasm_val_t"))
+        })
+    } else if ty.has_refs() {
+        Func::new_raw(store, &ty, move |call| call_with_refs(call, &callback))
+    } else {
+        Func::new_raw(store, &ty, move |call| call_with_numbers(call, &callback))
+    };
+    Some(wasm_func_t::boxed(func.or_error()?.handle()))
+}
+
+/// Calls a callback with arrays that are as C wants them already.
+fn call_with_numbers(
+    call: &RawCall,
+    callback: &impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t,
+) -> Result<(), Trap> {
+    let kinds = call.result_kinds();
+    // The vectors are views of arrays that belong to the caller: nothing is freed with them.
+    let args = wasm_val_vec_t { size: call.ty().params().len(), data: call.args().cast() };
+    let results = wasm_val_vec_t { size: kinds.len(), data: call.results().cast() };
+    let (args, mut results) = (ManuallyDrop::new(args), ManuallyDrop::new(results));
+    for i in 0..kinds.len() {
+        // What the callback does not set shows as a wrong kind.
+        // SAFETY: there is room for as many results as the function's type has.
+        unsafe { results.data.add(i).write(wasm_val_t::NULL) };
+    }
+    check_trap(callback(&raw const *args, &raw mut *results))?;
+    for (i, kind) in kinds.iter().enumerate() {
+        // SAFETY: as above. Should the callback have put another buffer into its vector, that is
+        // not looked at.
+        if unsafe { (*call.results().add(i)).kind() } != *kind {
+            return Err(wrong_result(i));
+        }
+    }
+    Ok(())
+}
+
+/// What a callback's return value says.
+fn check_trap(trap: *mut wasm_trap_t) -> Result<(), Trap> {
+    if trap.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the callback passes its trap on.
+    Err(unsafe { Box::from_raw(trap) }.into_trap())
+}
+
+fn wrong_result(index: usize) -> Trap {
+    Trap::new(format!("result {index} of a host function is of the wrong kind"))
+}
+
+/// Calls a callback with references, which have owners on the side of C.
+fn call_with_refs(
+    call: &RawCall,
+    callback: &impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t,
+) -> Result<(), Trap> {
+    let store = call.caller().store();
+    let ty = call.ty();
+    let slots = (0..ty.params().len()).map(|i| call.args().wrapping_add(i));
+    // SAFETY: host trampolines have laid the arguments out; references among them are live.
+    let args = slots.map(|slot| unsafe { wasm_val_t::from_slot(&store, &*slot) });
+    let args = wasm_val_vec_t::of(args.collect());
+    let mut results = wasm_val_vec_t::of(vec![wasm_val_t::NULL; ty.results().len()]);
+    check_trap(callback(&args, &raw mut results))?;
+    // SAFETY: the callback leaves a whole vector.
+    let values = unsafe { results.as_slice() };
+    for (i, wanted) in ty.results().iter().enumerate() {
+        let Some(value) = values.get(i).filter(|value| value.kind() == Slot::kind_of(*wanted))
+        else {
+            return Err(wrong_result(i));
+        };
+        let slot = if value.is_ref() {
+            // SAFETY: the value is of a kind of references.
+            let handle = unsafe { value.reference() }.map(|r| r.object().handle());
+            let (slot, _keep) = Slot::from_handle(&store, *wanted, handle)
+                .map_err(|error| Trap::new(format!("result {i} of a host function: {error}")))?;
+            slot
+        } else {
+            // SAFETY: values of numbers have the layout of slots.
+            unsafe { *std::ptr::from_ref(value).cast::<Slot>() }
+        };
+        // SAFETY: there is room for as many results as the function's type has.
+        unsafe { call.results().add(i).write(slot) };
+    }
+    Ok(())
+}
+
+/// Returns a function's type.
+///
+/// Ownership: borrows the function; the caller owns the result and releases it with
+/// `wasm_functype_delete`.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_type(
+    func: Option<&wasm_func_t>,
+) -> Option<Box<wasm_functype_t>> {
+    guard(None, || Some(wasm_functype_t::boxed(func.or_null_error("the function")?.func().ty())))
+}
+
+/// Returns the number of a function's parameters; 0 for null.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_param_arity(func: Option<&wasm_func_t>) -> usize {
+    guard(0, || func.map_or(0, |func| func.func().param_kinds().len()))
+}
+
+/// Returns the number of a function's results; 0 for null.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> usize {
+    guard(0, || func.map_or(0, |func| func.func().result_kinds().len()))
+}
+
+/// Calls a function. Returns null when it returns, its results in `results`; else a trap, also
+/// when there are too few or too many arguments or results, or arguments of a wrong kind.
+///
+/// Ownership: borrows function and arguments; the caller owns the trap, and references among the
+/// results.
+///
+/// # Safety
+///
+/// The function is live or null, the vectors are whole or null; references among the arguments are
+/// live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_call(
+    func: Option<&wasm_func_t>,
+    args: Option<&wasm_val_vec_t>,
+    results: *mut wasm_val_vec_t,
+) -> Option<Box<wasm_trap_t>> {
+    guard(None, || {
+        let func = func.or_null_error("the function")?.func();
+        // SAFETY: the contract of this function.
+        match unsafe { call(func, args, results.as_ref()) } {
+            Ok(()) => None,
+            Err(error) => {
+                set_error(LastError::from(&error));
+                Some(wasm_trap_t::from_error(&func.store(), error))
+            }
+        }
+    })
+}
+
+/// # Safety
+///
+/// The vectors are whole; references among the arguments are live. The buffer of the results can
+/// be written; it may be that of the arguments.
+unsafe fn call(
+    func: &Func,
+    args: Option<&wasm_val_vec_t>,
+    results: Option<&wasm_val_vec_t>,
+) -> Result<(), Error> {
+    let array = |vec: Option<&wasm_val_vec_t>| match vec {
+        Some(vec) if !vec.data.is_null() => (vec.data, vec.size),
+        _ => (std::ptr::null_mut(), 0),
+    };
+    let ((args, arg_count), (results, room)) = (array(args), array(results));
+    let wanted = func.result_kinds().len();
+    if room < wanted {
+        return Err(Error::Type(format!(
+            "there is room for {room} results, {wanted} are returned"
+        )));
+    }
+    if func.is_numeric() {
+        // SAFETY: the caller's contract; values of numbers have the layout of slots.
+        return unsafe { func.call_slots(args.cast(), arg_count, results.cast()) };
+    }
+    if func.ty().has_vectors() {
+        return Err(Error::Type("vectors do not fit into wasm_val_t".to_owned()));
+    }
+    // SAFETY: the caller's contract.
+    let args = (0..arg_count).map(|i| unsafe { (*args.add(i)).to_val() });
+    let values = func.call(&args.collect::<Result<Vec<_>, _>>()?)?;
+    for (i, value) in values.iter().enumerate() {
+        // SAFETY: the caller's contract; there is room (see above).
+        unsafe { results.add(i).write(wasm_val_t::from_val(value)) };
+    }
+    Ok(())
+}

@@ -1,0 +1,755 @@
+//! Types of values and of what modules import and export.
+
+use std::ptr;
+
+use super::boundary::{Argument, guard, refuse};
+use super::families::{Copied, casts, copy, own, vec};
+use super::val::wasm_name_t;
+use crate::engine::{
+    ExportType, ExternType, FuncType, GlobalType, ImportType, Limits, MemoryType, RefType, Slot,
+    TableType, ValType,
+};
+
+/// The type of a value.
+pub struct wasm_valtype_t {
+    kind: u8,
+}
+
+/// Limits of a table (elements) or a memory (pages of 64 KiB); a maximum of `0xffffffff` is none.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct wasm_limits_t {
+    /// The size at the start.
+    pub min: u32,
+    /// The size it may grow to.
+    pub max: u32,
+}
+
+/// A kind of value (`wasm_valkind_enum`); kind 4 is a vector.
+pub type wasm_valkind_t = u8;
+/// Whether a global can be set (`wasm_mutability_enum`).
+pub type wasm_mutability_t = u8;
+/// A kind of import or export (`wasm_externkind_enum`).
+pub type wasm_externkind_t = u8;
+
+const EXTERN_FUNC: u8 = 0;
+const EXTERN_GLOBAL: u8 = 1;
+const EXTERN_TABLE: u8 = 2;
+const EXTERN_MEMORY: u8 = 3;
+const EXTERN_TAG: u8 = 4;
+
+const CONST: u8 = 0;
+const VAR: u8 = 1;
+
+const NO_MAXIMUM: u32 = u32::MAX;
+
+/// The type of an import or export: a `wasm_externtype_t` is one of any kind, the other types are
+/// the same thing of one kind.
+struct TypeObject {
+    kind: u8,
+    body: TypeBody,
+}
+
+enum TypeBody {
+    Func { params: wasm_valtype_vec_t, results: wasm_valtype_vec_t },
+    Global { content: Box<wasm_valtype_t>, mutability: u8 },
+    Table { element: Box<wasm_valtype_t>, limits: wasm_limits_t },
+    Memory { limits: wasm_limits_t },
+    Tag { func: Box<wasm_functype_t> },
+}
+
+macro_rules! types {
+    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident;)*) => {$(
+        $(#[$doc])*
+        #[repr(transparent)]
+        pub struct $name(TypeObject);
+
+        impl Copied for $name {
+            fn copied(&self) -> Box<$name> {
+                Box::new($name(self.0.copied()))
+            }
+        }
+
+        own! { $name $delete; }
+        copy! { $name $copy; }
+    )*};
+}
+
+types! {
+    /// The type of an import or export.
+    wasm_externtype_t: wasm_externtype_delete wasm_externtype_copy;
+    /// The type of a function.
+    wasm_functype_t: wasm_functype_delete wasm_functype_copy;
+    /// The type of a global.
+    wasm_globaltype_t: wasm_globaltype_delete wasm_globaltype_copy;
+    /// The type of a table.
+    wasm_tabletype_t: wasm_tabletype_delete wasm_tabletype_copy;
+    /// The type of a memory.
+    wasm_memorytype_t: wasm_memorytype_delete wasm_memorytype_copy;
+    /// The type of a tag.
+    wasm_tagtype_t: wasm_tagtype_delete wasm_tagtype_copy;
+}
+
+own! {
+    wasm_valtype_t wasm_valtype_delete;
+    wasm_importtype_t wasm_importtype_delete;
+    wasm_exporttype_t wasm_exporttype_delete;
+}
+
+copy! {
+    wasm_valtype_t wasm_valtype_copy;
+    wasm_importtype_t wasm_importtype_copy;
+    wasm_exporttype_t wasm_exporttype_copy;
+}
+
+vec! {
+    /// A vector of value types.
+    wasm_valtype_vec_t of *mut wasm_valtype_t: wasm_valtype_vec_new_empty
+        wasm_valtype_vec_new_uninitialized wasm_valtype_vec_new wasm_valtype_vec_copy
+        wasm_valtype_vec_delete;
+    /// A vector of function types.
+    wasm_functype_vec_t of *mut wasm_functype_t: wasm_functype_vec_new_empty
+        wasm_functype_vec_new_uninitialized wasm_functype_vec_new wasm_functype_vec_copy
+        wasm_functype_vec_delete;
+    /// A vector of global types.
+    wasm_globaltype_vec_t of *mut wasm_globaltype_t: wasm_globaltype_vec_new_empty
+        wasm_globaltype_vec_new_uninitialized wasm_globaltype_vec_new wasm_globaltype_vec_copy
+        wasm_globaltype_vec_delete;
+    /// A vector of table types.
+    wasm_tabletype_vec_t of *mut wasm_tabletype_t: wasm_tabletype_vec_new_empty
+        wasm_tabletype_vec_new_uninitialized wasm_tabletype_vec_new wasm_tabletype_vec_copy
+        wasm_tabletype_vec_delete;
+    /// A vector of memory types.
+    wasm_memorytype_vec_t of *mut wasm_memorytype_t: wasm_memorytype_vec_new_empty
+        wasm_memorytype_vec_new_uninitialized wasm_memorytype_vec_new wasm_memorytype_vec_copy
+        wasm_memorytype_vec_delete;
+    /// A vector of tag types.
+    wasm_tagtype_vec_t of *mut wasm_tagtype_t: wasm_tagtype_vec_new_empty
+        wasm_tagtype_vec_new_uninitialized wasm_tagtype_vec_new wasm_tagtype_vec_copy
+        wasm_tagtype_vec_delete;
+    /// A vector of types of any kind.
+    wasm_externtype_vec_t of *mut wasm_externtype_t: wasm_externtype_vec_new_empty
+        wasm_externtype_vec_new_uninitialized wasm_externtype_vec_new wasm_externtype_vec_copy
+        wasm_externtype_vec_delete;
+    /// A vector of import types.
+    wasm_importtype_vec_t of *mut wasm_importtype_t: wasm_importtype_vec_new_empty
+        wasm_importtype_vec_new_uninitialized wasm_importtype_vec_new wasm_importtype_vec_copy
+        wasm_importtype_vec_delete;
+    /// A vector of export types.
+    wasm_exporttype_vec_t of *mut wasm_exporttype_t: wasm_exporttype_vec_new_empty
+        wasm_exporttype_vec_new_uninitialized wasm_exporttype_vec_new wasm_exporttype_vec_copy
+        wasm_exporttype_vec_delete;
+}
+
+casts! {
+    wasm_functype_as_externtype wasm_functype_as_externtype_const
+        wasm_externtype_as_functype wasm_externtype_as_functype_const:
+        wasm_functype_t wasm_externtype_t |ty| ty.0.kind == EXTERN_FUNC;
+    wasm_globaltype_as_externtype wasm_globaltype_as_externtype_const
+        wasm_externtype_as_globaltype wasm_externtype_as_globaltype_const:
+        wasm_globaltype_t wasm_externtype_t |ty| ty.0.kind == EXTERN_GLOBAL;
+    wasm_tabletype_as_externtype wasm_tabletype_as_externtype_const
+        wasm_externtype_as_tabletype wasm_externtype_as_tabletype_const:
+        wasm_tabletype_t wasm_externtype_t |ty| ty.0.kind == EXTERN_TABLE;
+    wasm_memorytype_as_externtype wasm_memorytype_as_externtype_const
+        wasm_externtype_as_memorytype wasm_externtype_as_memorytype_const:
+        wasm_memorytype_t wasm_externtype_t |ty| ty.0.kind == EXTERN_MEMORY;
+    wasm_tagtype_as_externtype wasm_tagtype_as_externtype_const
+        wasm_externtype_as_tagtype wasm_externtype_as_tagtype_const:
+        wasm_tagtype_t wasm_externtype_t |ty| ty.0.kind == EXTERN_TAG;
+}
+
+/// The type of an import, with its two names.
+pub struct wasm_importtype_t {
+    module: wasm_name_t,
+    name: wasm_name_t,
+    ty: Box<wasm_externtype_t>,
+}
+
+/// The type of an export, with its name.
+pub struct wasm_exporttype_t {
+    name: wasm_name_t,
+    ty: Box<wasm_externtype_t>,
+}
+
+impl Copied for wasm_valtype_t {
+    fn copied(&self) -> Box<wasm_valtype_t> {
+        Box::new(wasm_valtype_t { kind: self.kind })
+    }
+}
+
+impl Copied for wasm_importtype_t {
+    fn copied(&self) -> Box<wasm_importtype_t> {
+        let (module, name) = (self.module.copied(), self.name.copied());
+        Box::new(wasm_importtype_t { module, name, ty: self.ty.copied() })
+    }
+}
+
+impl Copied for wasm_exporttype_t {
+    fn copied(&self) -> Box<wasm_exporttype_t> {
+        Box::new(wasm_exporttype_t { name: self.name.copied(), ty: self.ty.copied() })
+    }
+}
+
+impl TypeObject {
+    fn copied(&self) -> TypeObject {
+        let body = match &self.body {
+            TypeBody::Func { params, results } => {
+                let [params, results] = [params, results].map(copy_valtypes);
+                TypeBody::Func { params, results }
+            }
+            TypeBody::Global { content, mutability } => {
+                TypeBody::Global { content: content.copied(), mutability: *mutability }
+            }
+            TypeBody::Table { element, limits } => {
+                TypeBody::Table { element: element.copied(), limits: *limits }
+            }
+            TypeBody::Memory { limits } => TypeBody::Memory { limits: *limits },
+            TypeBody::Tag { func } => TypeBody::Tag { func: func.copied() },
+        };
+        TypeObject { kind: self.kind, body }
+    }
+}
+
+fn copy_valtypes(types: &wasm_valtype_vec_t) -> wasm_valtype_vec_t {
+    // SAFETY: vectors in types are whole.
+    let types = unsafe { types.as_slice() };
+    wasm_valtype_vec_t::of(types.iter().map(super::families::Element::copy).collect())
+}
+
+// From the engine's types and to them.
+
+impl wasm_valtype_t {
+    fn boxed(ty: ValType) -> Box<wasm_valtype_t> {
+        Box::new(wasm_valtype_t { kind: Slot::kind_of(ty) })
+    }
+
+    fn ty(&self) -> Option<ValType> {
+        super::val::type_of_kind(self.kind)
+    }
+
+    fn ref_type(&self) -> Option<RefType> {
+        match self.ty()? {
+            ValType::Ref(ty) => Some(ty),
+            _ => refuse("the elements of a table are references"),
+        }
+    }
+}
+
+fn valtypes(types: &[ValType]) -> wasm_valtype_vec_t {
+    wasm_valtype_vec_t::of(
+        types.iter().map(|ty| Box::into_raw(wasm_valtype_t::boxed(*ty))).collect(),
+    )
+}
+
+fn limits_from(limits: Limits) -> wasm_limits_t {
+    let clamp = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+    wasm_limits_t { min: clamp(limits.min), max: limits.max.map_or(NO_MAXIMUM, clamp) }
+}
+
+impl wasm_limits_t {
+    fn limits(&self) -> Limits {
+        let max = (self.max != NO_MAXIMUM).then_some(u64::from(self.max));
+        Limits { min: self.min.into(), max }
+    }
+}
+
+impl wasm_functype_t {
+    /// The C form of a function type.
+    pub(super) fn boxed(ty: &FuncType) -> Box<wasm_functype_t> {
+        let (params, results) = (valtypes(ty.params()), valtypes(ty.results()));
+        let body = TypeBody::Func { params, results };
+        Box::new(wasm_functype_t(TypeObject { kind: EXTERN_FUNC, body }))
+    }
+
+    /// The engine's form.
+    pub(super) fn func_type(&self) -> Option<FuncType> {
+        let TypeBody::Func { params, results } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        let types = |types: &wasm_valtype_vec_t| -> Option<Vec<ValType>> {
+            // SAFETY: vectors in types are whole; their elements are null or live.
+            let types = unsafe { types.as_slice() };
+            types
+                .iter()
+                // SAFETY: as above.
+                .map(|ty| unsafe { ty.as_ref() }.or_null_error("a value type")?.ty())
+                .collect()
+        };
+        Some(FuncType::new(types(params)?, types(results)?))
+    }
+}
+
+impl wasm_globaltype_t {
+    /// The C form of a global type.
+    pub(super) fn boxed(ty: &GlobalType) -> Box<wasm_globaltype_t> {
+        let mutability = if ty.mutable { VAR } else { CONST };
+        let body = TypeBody::Global { content: wasm_valtype_t::boxed(ty.content), mutability };
+        Box::new(wasm_globaltype_t(TypeObject { kind: EXTERN_GLOBAL, body }))
+    }
+
+    /// The engine's form.
+    pub(super) fn global_type(&self) -> Option<GlobalType> {
+        let TypeBody::Global { content, mutability } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        Some(GlobalType { content: content.ty()?, mutable: *mutability != CONST })
+    }
+}
+
+impl wasm_tabletype_t {
+    /// The C form of a table type.
+    pub(super) fn boxed(ty: &TableType) -> Box<wasm_tabletype_t> {
+        let element = wasm_valtype_t::boxed(ValType::Ref(ty.element));
+        let body = TypeBody::Table { element, limits: limits_from(ty.limits) };
+        Box::new(wasm_tabletype_t(TypeObject { kind: EXTERN_TABLE, body }))
+    }
+
+    /// The engine's form.
+    pub(super) fn table_type(&self) -> Option<TableType> {
+        let TypeBody::Table { element, limits } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        Some(TableType { element: element.ref_type()?, limits: limits.limits() })
+    }
+}
+
+impl wasm_memorytype_t {
+    /// The C form of a memory type.
+    pub(super) fn boxed(ty: &MemoryType) -> Box<wasm_memorytype_t> {
+        let body = TypeBody::Memory { limits: limits_from(ty.limits) };
+        Box::new(wasm_memorytype_t(TypeObject { kind: EXTERN_MEMORY, body }))
+    }
+
+    /// The engine's form.
+    pub(super) fn memory_type(&self) -> MemoryType {
+        let TypeBody::Memory { limits } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        MemoryType { limits: limits.limits() }
+    }
+}
+
+impl wasm_externtype_t {
+    /// The C form of a type of any kind.
+    pub(super) fn boxed(ty: &ExternType) -> Box<wasm_externtype_t> {
+        let object = match ty {
+            ExternType::Func(ty) => wasm_functype_t::boxed(ty).0,
+            ExternType::Global(ty) => wasm_globaltype_t::boxed(ty).0,
+            ExternType::Table(ty) => wasm_tabletype_t::boxed(ty).0,
+            ExternType::Memory(ty) => wasm_memorytype_t::boxed(ty).0,
+        };
+        Box::new(wasm_externtype_t(object))
+    }
+}
+
+impl wasm_importtype_t {
+    /// The C form of an import's type.
+    pub(super) fn boxed(import: &ImportType) -> Box<wasm_importtype_t> {
+        Box::new(wasm_importtype_t {
+            module: wasm_name_t::of_bytes(import.module.as_bytes()),
+            name: wasm_name_t::of_bytes(import.name.as_bytes()),
+            ty: wasm_externtype_t::boxed(&import.ty),
+        })
+    }
+}
+
+impl wasm_exporttype_t {
+    /// The C form of an export's type.
+    pub(super) fn boxed(export: &ExportType) -> Box<wasm_exporttype_t> {
+        Box::new(wasm_exporttype_t {
+            name: wasm_name_t::of_bytes(export.name.as_bytes()),
+            ty: wasm_externtype_t::boxed(&export.ty),
+        })
+    }
+}
+
+/// Makes a value type of a kind. Returns null when there is no such kind.
+///
+/// Ownership: the caller owns the result and releases it with `wasm_valtype_delete`.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> Option<Box<wasm_valtype_t>> {
+    guard(None, || {
+        super::val::type_of_kind(kind)?;
+        Some(Box::new(wasm_valtype_t { kind }))
+    })
+}
+
+/// Returns the kind of a value type; vectors are of kind 4. Null is of kind `WASM_I32`.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_valtype_kind(ty: Option<&wasm_valtype_t>) -> wasm_valkind_t {
+    ty.map_or(0, |ty| ty.kind)
+}
+
+/// Makes a function type. Returns null when a vector is null.
+///
+/// Ownership: takes both vectors over and leaves them empty; the caller owns the result and
+/// releases it with `wasm_functype_delete`.
+///
+/// # Safety
+///
+/// The vectors are whole or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_new(
+    params: *mut wasm_valtype_vec_t,
+    results: *mut wasm_valtype_vec_t,
+) -> Option<Box<wasm_functype_t>> {
+    guard(None, || {
+        if params.is_null() || results.is_null() {
+            return refuse("a vector is null");
+        }
+        // SAFETY: the contract of this function.
+        let (params, results) =
+            unsafe { (wasm_valtype_vec_t::take(params), wasm_valtype_vec_t::take(results)) };
+        let body = TypeBody::Func { params, results };
+        Some(Box::new(wasm_functype_t(TypeObject { kind: EXTERN_FUNC, body })))
+    })
+}
+
+/// Returns the types of a function's parameters.
+///
+/// Ownership: the result belongs to the function type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_params(
+    ty: Option<&wasm_functype_t>,
+) -> *const wasm_valtype_vec_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Func { params, .. }) => params,
+        _ => ptr::null(),
+    })
+}
+
+/// Returns the types of a function's results.
+///
+/// Ownership: the result belongs to the function type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_functype_results(
+    ty: Option<&wasm_functype_t>,
+) -> *const wasm_valtype_vec_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Func { results, .. }) => results,
+        _ => ptr::null(),
+    })
+}
+
+/// Makes a global type. Returns null when the value type is.
+///
+/// Ownership: takes the value type over; the caller owns the result and releases it with
+/// `wasm_globaltype_delete`.
+///
+/// # Safety
+///
+/// The pointer is owned or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_globaltype_new(
+    content: Option<Box<wasm_valtype_t>>,
+    mutability: wasm_mutability_t,
+) -> Option<Box<wasm_globaltype_t>> {
+    guard(None, || {
+        let Some(content) = content else { return refuse("the value type is null") };
+        let body = TypeBody::Global { content, mutability };
+        Some(Box::new(wasm_globaltype_t(TypeObject { kind: EXTERN_GLOBAL, body })))
+    })
+}
+
+/// Returns the type of a global's value.
+///
+/// Ownership: the result belongs to the global type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_globaltype_content(
+    ty: Option<&wasm_globaltype_t>,
+) -> *const wasm_valtype_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Global { content, .. }) => &raw const **content,
+        _ => ptr::null(),
+    })
+}
+
+/// Returns whether a global can be set. Null counts as `WASM_CONST`.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_globaltype_mutability(
+    ty: Option<&wasm_globaltype_t>,
+) -> wasm_mutability_t {
+    match ty.map(|ty| &ty.0.body) {
+        Some(TypeBody::Global { mutability, .. }) => *mutability,
+        _ => CONST,
+    }
+}
+
+/// Makes a table type. Returns null when an argument is null. Whether there can be such a table is
+/// not checked before it is used.
+///
+/// Ownership: takes the value type over, borrows the limits; the caller owns the result and
+/// releases it with `wasm_tabletype_delete`.
+///
+/// # Safety
+///
+/// The pointers are owned, or live, or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_new(
+    element: Option<Box<wasm_valtype_t>>,
+    limits: Option<&wasm_limits_t>,
+) -> Option<Box<wasm_tabletype_t>> {
+    guard(None, || {
+        let Some(element) = element else { return refuse("the value type is null") };
+        let limits = *limits.or_null_error("the limits")?;
+        let body = TypeBody::Table { element, limits };
+        Some(Box::new(wasm_tabletype_t(TypeObject { kind: EXTERN_TABLE, body })))
+    })
+}
+
+/// Returns the type of a table's elements.
+///
+/// Ownership: the result belongs to the table type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_element(
+    ty: Option<&wasm_tabletype_t>,
+) -> *const wasm_valtype_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Table { element, .. }) => &raw const **element,
+        _ => ptr::null(),
+    })
+}
+
+/// Returns the limits of a table.
+///
+/// Ownership: the result belongs to the table type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_limits(
+    ty: Option<&wasm_tabletype_t>,
+) -> *const wasm_limits_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Table { limits, .. }) => limits,
+        _ => ptr::null(),
+    })
+}
+
+/// Makes a memory type. Returns null when the limits are. Whether there can be such a memory is
+/// not checked before it is used.
+///
+/// Ownership: borrows the limits; the caller owns the result and releases it with
+/// `wasm_memorytype_delete`.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memorytype_new(
+    limits: Option<&wasm_limits_t>,
+) -> Option<Box<wasm_memorytype_t>> {
+    guard(None, || {
+        let body = TypeBody::Memory { limits: *limits.or_null_error("the limits")? };
+        Some(Box::new(wasm_memorytype_t(TypeObject { kind: EXTERN_MEMORY, body })))
+    })
+}
+
+/// Returns the limits of a memory.
+///
+/// Ownership: the result belongs to the memory type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_memorytype_limits(
+    ty: Option<&wasm_memorytype_t>,
+) -> *const wasm_limits_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Memory { limits }) => limits,
+        _ => ptr::null(),
+    })
+}
+
+/// Makes a tag type: that of exceptions that carry what the function type takes. Returns null when
+/// the function type is.
+///
+/// Ownership: takes the function type over; the caller owns the result and releases it with
+/// `wasm_tagtype_delete`.
+///
+/// # Safety
+///
+/// The pointer is owned or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_new(
+    func: Option<Box<wasm_functype_t>>,
+) -> Option<Box<wasm_tagtype_t>> {
+    guard(None, || {
+        let Some(func) = func else { return refuse("the function type is null") };
+        let body = TypeBody::Tag { func };
+        Some(Box::new(wasm_tagtype_t(TypeObject { kind: EXTERN_TAG, body })))
+    })
+}
+
+/// Returns the function type of a tag.
+///
+/// Ownership: the result belongs to the tag type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tagtype_functype(
+    ty: Option<&wasm_tagtype_t>,
+) -> *const wasm_functype_t {
+    guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
+        Some(TypeBody::Tag { func }) => &raw const **func,
+        _ => ptr::null(),
+    })
+}
+
+/// Returns the kind of a type. Null is of kind `WASM_EXTERN_FUNC`.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_externtype_kind(ty: Option<&wasm_externtype_t>) -> wasm_externkind_t {
+    ty.map_or(EXTERN_FUNC, |ty| ty.0.kind)
+}
+
+/// Makes the type of an import. Returns null when an argument is.
+///
+/// Ownership: takes the names over and leaves them empty, and takes the type over; the caller owns
+/// the result and releases it with `wasm_importtype_delete`.
+///
+/// # Safety
+///
+/// The names are whole or null, the type is owned or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_new(
+    module: *mut wasm_name_t,
+    name: *mut wasm_name_t,
+    ty: Option<Box<wasm_externtype_t>>,
+) -> Option<Box<wasm_importtype_t>> {
+    guard(None, || {
+        if module.is_null() || name.is_null() {
+            return refuse("a name is null");
+        }
+        // SAFETY: the contract of this function.
+        let (module, name) = unsafe { (wasm_name_t::take(module), wasm_name_t::take(name)) };
+        let Some(ty) = ty else { return refuse("the type is null") };
+        Some(Box::new(wasm_importtype_t { module, name, ty }))
+    })
+}
+
+/// Returns the first part of an import's name.
+///
+/// Ownership: the result belongs to the import type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_module(
+    ty: Option<&wasm_importtype_t>,
+) -> *const wasm_name_t {
+    guard(ptr::null(), || ty.or_null_error("the type").map_or(ptr::null(), |ty| &ty.module))
+}
+
+/// Returns the second part of an import's name.
+///
+/// Ownership: the result belongs to the import type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_name(
+    ty: Option<&wasm_importtype_t>,
+) -> *const wasm_name_t {
+    guard(ptr::null(), || ty.or_null_error("the type").map_or(ptr::null(), |ty| &ty.name))
+}
+
+/// Returns what an import has to be.
+///
+/// Ownership: the result belongs to the import type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_importtype_type(
+    ty: Option<&wasm_importtype_t>,
+) -> *const wasm_externtype_t {
+    guard(ptr::null(), || ty.or_null_error("the type").map_or(ptr::null(), |ty| &raw const *ty.ty))
+}
+
+/// Makes the type of an export. Returns null when an argument is.
+///
+/// Ownership: takes the name over and leaves it empty, and takes the type over; the caller owns the
+/// result and releases it with `wasm_exporttype_delete`.
+///
+/// # Safety
+///
+/// The name is whole or null, the type is owned or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_exporttype_new(
+    name: *mut wasm_name_t,
+    ty: Option<Box<wasm_externtype_t>>,
+) -> Option<Box<wasm_exporttype_t>> {
+    guard(None, || {
+        if name.is_null() {
+            return refuse("the name is null");
+        }
+        // SAFETY: the contract of this function.
+        let name = unsafe { wasm_name_t::take(name) };
+        let Some(ty) = ty else { return refuse("the type is null") };
+        Some(Box::new(wasm_exporttype_t { name, ty }))
+    })
+}
+
+/// Returns an export's name.
+///
+/// Ownership: the result belongs to the export type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_exporttype_name(
+    ty: Option<&wasm_exporttype_t>,
+) -> *const wasm_name_t {
+    guard(ptr::null(), || ty.or_null_error("the type").map_or(ptr::null(), |ty| &ty.name))
+}
+
+/// Returns what an export is.
+///
+/// Ownership: the result belongs to the export type.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_exporttype_type(
+    ty: Option<&wasm_exporttype_t>,
+) -> *const wasm_externtype_t {
+    guard(ptr::null(), || ty.or_null_error("the type").map_or(ptr::null(), |ty| &raw const *ty.ty))
+}

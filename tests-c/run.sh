@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds and runs the C tests: run.sh shared|static|valgrind [NAME…]
+#
+# Works on the headers in include and the library in target/release; under valgrind on that in
+# target/debug, because valgrind takes some of what the optimizer does for errors. Prints a line for each program,
+# the output of those that fail, and closes with `N passed, N failed`. A program that begins with
+# `/* valgrind: no` is left out of the valgrind run, for the reason given there.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mode=$1
+shift
+out=target/tests-c/$mode
+mkdir -p "$out"
+case $mode in
+  valgrind) lib=$PWD/target/debug ;;
+  *) lib=$PWD/target/release ;;
+esac
+CC=${CC:-cc}
+CFLAGS=${CFLAGS:-"-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers"}
+
+case $mode in
+  static) link="$lib/libtenon.a $(cat target/release/native-static-libs)" ;;
+  *) link="-L$lib -ltenon -Wl,-rpath,$lib" ;;
+esac
+case $mode in
+  valgrind)
+    run="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+    export TEST_EXPLICIT_CHECKS=1 TEST_VALGRIND=1 ;;
+  *) run="" ;;
+esac
+
+names=$*
+[ -n "$names" ] || names=$(ls tests-c/*.c | sed 's|.*/||; s|\.c$||')
+passed=0
+failed=0
+for name in $names; do
+  source=tests-c/$name.c
+  if [ "$mode" = valgrind ] && head -1 "$source" | grep -q '^/\* valgrind: no'; then
+    echo "skip $name ($(head -1 "$source" | sed 's|^/\* valgrind: no, ||; s| \*/$||'))"
+    continue
+  fi
+  log=$out/$name.log
+  # shellcheck disable=SC2086
+  if $CC $CFLAGS -Iinclude "$source" -o "$out/$name" $link -lpthread -ldl -lm >"$log" 2>&1 &&
+    timeout 600 $run "$out/$name" >>"$log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok   $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $name"
+    sed 's/^/     /' "$log"
+  fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
