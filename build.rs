@@ -22,7 +22,7 @@ mod headers {
     use std::path::Path;
 
     /// The headers, their settings, and the sources they are made of.
-    const HEADERS: [(&str, &str, &[&str]); 2] = [
+    const HEADERS: [(&str, &str, &[&str]); 3] = [
         (
             "include/wasm.h",
             "cbindgen.toml",
@@ -31,6 +31,7 @@ mod headers {
                 "global", "table", "memory", "extern_", "instance",
             ],
         ),
+        ("include/wasi.h", "src/capi/wasi.h.toml", &["wasi"]),
         ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon"]),
     ];
 

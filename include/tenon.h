@@ -309,6 +309,18 @@ WASM_API_EXTERN const wasm_name_t *tenon_frame_func_name(const wasm_frame_t *fra
  */
 WASM_API_EXTERN tenon_trap_code_t tenon_trap_code(const wasm_trap_t *trap);
 
+/*
+ Returns whether a trap is the end of a program by WASI's `proc_exit`, and writes the program's
+ exit status to `out` unless that is null.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The trap is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN bool tenon_trap_exit_status(const wasm_trap_t *trap, uint32_t *out);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -5,6 +5,7 @@ mod compile;
 mod engine;
 mod module;
 mod vm;
+pub mod wasi;
 mod wasm;
 
 pub use engine::{

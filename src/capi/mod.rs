@@ -26,3 +26,4 @@ mod tenon;
 mod trap;
 mod types;
 mod val;
+mod wasi;

@@ -14,6 +14,7 @@ use super::store::wasm_store_t;
 use super::trap::StoredTrap;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
 use crate::engine::{Compilation, Config, Feature, Module};
+use crate::wasi::Exit;
 
 /// Whether a call has succeeded, or what kind of error it has met (`tenon_error_code_enum`): 0 for
 /// success. The thread's last error says more.
@@ -447,5 +448,32 @@ pub unsafe extern "C" fn tenon_trap_code(trap: Option<&wasm_trap_t>) -> tenon_tr
     guard(0, || {
         let stored: Option<&StoredTrap> = trap.and_then(|trap| trap.object().data());
         stored.and_then(StoredTrap::code).map_or(0, |code| code as u8)
+    })
+}
+
+/// Returns whether a trap is the end of a program by WASI's `proc_exit`, and writes the program's
+/// exit status to `out` unless that is null.
+///
+/// Ownership: borrows both.
+///
+/// # Safety
+///
+/// The trap is live or null, `out` can be written or is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_trap_exit_status(trap: Option<&wasm_trap_t>, out: *mut u32) -> bool {
+    let status = || {
+        let stored: &StoredTrap = trap.or_null_error("the trap")?.object().data()?;
+        match stored.data::<Exit>() {
+            Some(exit) => Some(exit.0),
+            None => refuse("the trap is not the end of a program"),
+        }
+    };
+    guard(false, || {
+        let Some(status) = status() else { return false };
+        if !out.is_null() {
+            // SAFETY: the contract of this function.
+            unsafe { out.write(status) };
+        }
+        true
     })
 }

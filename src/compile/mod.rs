@@ -19,7 +19,7 @@ use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, MAGIC};
 pub use isa::Settings;
 
 /// Makes machine code for this machine. Shared by all threads that compile.

@@ -3,7 +3,7 @@
 use super::module::Module;
 use super::tiers::{self, Tiers};
 use super::{Engine, Error};
-use crate::compile::{Artifact, Settings};
+use crate::compile::{Artifact, MAGIC, Settings};
 use crate::module;
 use crate::vm::code::CodeSpace;
 
@@ -25,6 +25,11 @@ impl Module {
             functions: tiers::compile_all(&self.0, memories)?,
         };
         Ok(artifact.to_bytes())
+    }
+
+    /// Whether bytes begin like those that [`Module::serialize`] writes.
+    pub fn is_serialized(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
     }
 
     /// Makes a module of what [`Module::serialize`] has written.

@@ -12,7 +12,7 @@ use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm::enter::enter;
 use crate::vm::leave::{HostCall, HostError};
 use crate::vm::signature::Signature;
-use crate::wasm::{FuncType, MemoryIndex, ValType};
+use crate::wasm::{FuncType, ValType};
 
 entities! {
     /// A function, of an instance or of the host.
@@ -314,13 +314,10 @@ impl Caller<'_> {
 
     /// The memory that the calling instance exports as `memory`, or its first one.
     pub fn memory(&self) -> Option<Memory> {
-        let instance = self.instance()?;
-        if let Some(memory) = instance.memory("memory") {
-            return Some(memory);
-        }
-        let has_memory = !instance.module().info().memories.is_empty();
-        let vm = instance.handle().instance()?;
-        has_memory.then(|| Memory::from_handle(vm.memory_handle(MemoryIndex::from_u32(0))))
+        let caller = self.0.caller()?;
+        let instance = caller.instance()?;
+        let index = Instance::of(&caller)?.module().main_memory()?;
+        Some(Memory::from_handle(instance.memory_handle(index)))
     }
 }
 

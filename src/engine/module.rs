@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use super::tiers::Tiers;
 use super::{Compilation, Engine, Error, workers};
 use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
-use crate::module::{self, EntityType, ModuleInfo, Names};
+use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
 use crate::vm::context::{Image, ImageParts};
-use crate::wasm::{DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, ValType};
+use crate::wasm::{
+    DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, ValType,
+};
 
 /// A valid module, compiled or ready to be. Cloning it gives another handle to the same.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ pub(super) struct Inner {
     pub(super) image: Image,
     pub(super) tiers: Tiers,
     names: OnceLock<Names>,
+    main_memory: OnceLock<Option<MemoryIndex>>,
 }
 
 /// Something that a module imports.
@@ -97,7 +100,15 @@ impl Module {
     ) -> Module {
         let image = image(engine, &info, &bytes);
         let engine = engine.clone();
-        Module(Arc::new(Inner { engine, info, bytes, image, tiers, names: OnceLock::new() }))
+        Module(Arc::new(Inner {
+            engine,
+            info,
+            bytes,
+            image,
+            tiers,
+            names: OnceLock::new(),
+            main_memory: OnceLock::new(),
+        }))
     }
 
     /// The engine that it was made with.
@@ -175,6 +186,19 @@ impl Module {
             module::parse(&self.0.bytes, without, &spread(self.0.bytes.len())).is_err()
         };
         all.iter().filter(needs).collect()
+    }
+
+    /// The memory that host functions mean by the caller's: that exported as `memory`, or the
+    /// first one.
+    pub(super) fn main_memory(&self) -> Option<MemoryIndex> {
+        *self.0.main_memory.get_or_init(|| {
+            let exports = self.info().exports.iter().filter(|export| export.name == "memory");
+            let exported = exports.filter_map(|export| match export.item {
+                Entity::Memory(index) => Some(index),
+                _ => None,
+            });
+            exported.chain(self.info().memories.keys()).next()
+        })
     }
 
     pub(super) fn info(&self) -> &ModuleInfo {

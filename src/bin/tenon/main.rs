@@ -1,17 +1,22 @@
 //! The command line of Tenon.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod compile;
+mod input;
+mod inspect;
+mod run;
+mod validate;
 mod wast;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tenon::{Compilation, Config, Engine};
+use tenon::{Compilation, Config, Engine, Error};
 
-/// Runs WebAssembly.
+/// Run WebAssembly programs.
 #[derive(Parser)]
-#[command(name = "tenon", version, about)]
+#[command(name = "tenon", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,7 +24,45 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Run),
+    Compile(compile::Compile),
+    Validate(validate::Validate),
+    Inspect(inspect::Inspect),
     Wast(wast::Wast),
+}
+
+/// Why a command has failed.
+#[derive(Debug)]
+enum Failure {
+    /// An error of the library.
+    Error(Error),
+    /// Anything else.
+    Message(String),
+    /// Something that the user has been told already.
+    Reported,
+}
+
+impl Failure {
+    /// Tells the user.
+    fn report(&self) {
+        match self {
+            Failure::Error(error) => eprintln!("error: {error}"),
+            Failure::Message(message) => eprintln!("error: {message}"),
+            Failure::Reported => {}
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Failure {
+        Failure::Message(message)
+    }
 }
 
 /// Settings of the engine.
@@ -41,7 +84,7 @@ struct EngineArgs {
 
 impl EngineArgs {
     /// The engine with these settings.
-    fn engine(&self) -> Result<Engine, tenon::Error> {
+    fn engine(&self) -> Result<Engine, Error> {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
         if let Some(bytes) = self.memory_reservation {
@@ -62,7 +105,16 @@ impl EngineArgs {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let done = |()| ExitCode::SUCCESS;
+    let ended = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Compile(args) => args.run().map(done),
+        Command::Validate(args) => args.run().map(done),
+        Command::Inspect(args) => args.run().map(done),
         Command::Wast(args) => args.run(),
-    }
+    };
+    ended.unwrap_or_else(|failure| {
+        failure.report();
+        ExitCode::FAILURE
+    })
 }

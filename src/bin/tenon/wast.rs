@@ -15,7 +15,7 @@ use wast::parser::{self, ParseBuffer};
 use wast::token::{F32, F64, Id};
 use wast::{QuoteWat, QuoteWatTest, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
-use crate::EngineArgs;
+use crate::{EngineArgs, Failure};
 
 /// Run WebAssembly test scripts.
 #[derive(Args)]
@@ -36,14 +36,8 @@ struct Tally {
 }
 
 impl Wast {
-    pub fn run(self) -> ExitCode {
-        let engine = match self.engine.engine() {
-            Ok(engine) => engine,
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let engine = self.engine.engine()?;
         let mut total = Tally::default();
         for file in self.files.iter().flat_map(|path| scripts(path)) {
             let tally = run_file(&engine, &file);
@@ -52,7 +46,7 @@ impl Wast {
             total.skipped += tally.skipped;
         }
         println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
-        if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -128,10 +122,10 @@ struct Runner {
     externs: HashMap<u32, ExternRef>,
 }
 
-type Result<T> = std::result::Result<T, String>;
+type Outcome<T> = Result<T, String>;
 
 impl Runner {
-    fn new(engine: &Engine) -> std::result::Result<Runner, Error> {
+    fn new(engine: &Engine) -> Result<Runner, Error> {
         let store = Store::new(engine);
         let mut linker = Linker::new(&store);
         define_spectest(&mut linker)?;
@@ -147,7 +141,7 @@ impl Runner {
         })
     }
 
-    fn directive(&mut self, directive: WastDirective) -> Result<Outcome> {
+    fn directive(&mut self, directive: WastDirective) -> Outcome<Outcome> {
         match directive {
             WastDirective::Module(mut module) => {
                 let name = module.name().map(|id| id.name().to_owned());
@@ -260,16 +254,16 @@ impl Runner {
     }
 
     /// The module; the outer error is the script's.
-    fn compile(&self, module: &mut QuoteWat) -> Result<std::result::Result<Module, Error>> {
+    fn compile(&self, module: &mut QuoteWat) -> Outcome<Result<Module, Error>> {
         let bytes = module.encode().map_err(|e| e.to_string())?;
         Ok(Module::new(&self.engine, &bytes))
     }
 
-    fn instantiate(&self, module: &Module) -> std::result::Result<Instance, Error> {
+    fn instantiate(&self, module: &Module) -> Result<Instance, Error> {
         self.linker.instantiate(module)
     }
 
-    fn instance(&self, name: Option<Id>) -> Result<&Instance> {
+    fn instance(&self, name: Option<Id>) -> Outcome<&Instance> {
         match name {
             Some(id) => self.instances.get(id.name()).ok_or(format!("no instance {}", id.name())),
             None => self.current.as_ref().ok_or("no instance yet".to_owned()),
@@ -277,7 +271,7 @@ impl Runner {
     }
 
     /// Runs an action; the outer error is the script's.
-    fn execute(&mut self, execute: WastExecute) -> Result<std::result::Result<Vec<Val>, Error>> {
+    fn execute(&mut self, execute: WastExecute) -> Outcome<Result<Vec<Val>, Error>> {
         match execute {
             WastExecute::Invoke(invoke) => self.invoke(invoke),
             WastExecute::Wat(module) => {
@@ -293,8 +287,8 @@ impl Runner {
         }
     }
 
-    fn invoke(&mut self, invoke: WastInvoke) -> Result<std::result::Result<Vec<Val>, Error>> {
-        let args: Result<Vec<Val>> = invoke
+    fn invoke(&mut self, invoke: WastInvoke) -> Outcome<Result<Vec<Val>, Error>> {
+        let args: Outcome<Vec<Val>> = invoke
             .args
             .iter()
             .map(|arg| match arg {
@@ -307,7 +301,7 @@ impl Runner {
         Ok(func.call(&args?))
     }
 
-    fn argument(&mut self, arg: &WastArgCore) -> Result<Val> {
+    fn argument(&mut self, arg: &WastArgCore) -> Outcome<Val> {
         Ok(match arg {
             WastArgCore::I32(value) => Val::I32(*value),
             WastArgCore::I64(value) => Val::I64(*value),
@@ -357,9 +351,9 @@ impl Runner {
 const COMPONENTS: Outcome = Outcome::Skipped("components are not supported");
 
 fn expect_trap(
-    result: std::result::Result<Vec<Val>, Error>,
+    result: Result<Vec<Val>, Error>,
     message: &str,
-) -> Result<Option<TrapCode>> {
+) -> Outcome<Option<TrapCode>> {
     match result {
         Ok(values) => Err(format!("expected trap '{message}', got {values:?}")),
         Err(Error::Trap(trap)) => {
@@ -429,7 +423,7 @@ fn v128_matches(got: u128, wanted: &V128Pattern) -> bool {
 }
 
 /// The module `spectest` that scripts may import from.
-fn define_spectest(linker: &mut Linker) -> std::result::Result<(), Error> {
+fn define_spectest(linker: &mut Linker) -> Result<(), Error> {
     const MODULE: &str = "spectest";
     let store = linker.store().clone();
     let prints: [(&str, &[ValType]); 7] = [
@@ -443,7 +437,7 @@ fn define_spectest(linker: &mut Linker) -> std::result::Result<(), Error> {
     ];
     for (name, params) in prints {
         let ty = FuncType::new(params.iter().copied(), []);
-        let print = Func::new(&store, ty, |_, _, _| -> std::result::Result<(), Trap> { Ok(()) })?;
+        let print = Func::new(&store, ty, |_, _, _| -> Result<(), Trap> { Ok(()) })?;
         linker.define(MODULE, name, print);
     }
     for (name, value) in [

@@ -1,0 +1,339 @@
+/* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later.
+ *
+ * Made by `make headers`; do not edit.
+ *
+ * A program gets what its settings give and nothing more. Its functions work on the memory of
+ * whoever calls them. How it has ended, `tenon_trap_exit_status` in tenon.h says. */
+
+
+#ifndef WASI_H
+#define WASI_H
+
+#include "wasm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Marks what changes hands; means nothing to the compiler. */
+#define own
+
+typedef struct wasi_config_t wasi_config_t;
+typedef struct wasi_env_t wasi_env_t;
+
+WASM_API_EXTERN void wasi_config_delete(own wasi_config_t*);
+WASM_API_EXTERN void wasi_env_delete(own wasi_env_t*);
+
+/* Versions of WASI. */
+typedef enum wasi_version_t {
+  WASI_VERSION_INVALID = -1,
+  WASI_VERSION_LATEST = 0,
+  WASI_VERSION_SNAPSHOT0 = 1,
+  WASI_VERSION_SNAPSHOT1 = 2,
+  WASI_VERSION_WASIX32V1 = 3,
+  WASI_VERSION_WASIX64V1 = 4
+} wasi_version_t;
+
+/* Things with the names under which a module imports them. */
+typedef struct wasmer_named_extern_t wasmer_named_extern_t;
+typedef struct wasmer_named_extern_vec_t {
+  size_t size;
+  wasmer_named_extern_t** data;
+} wasmer_named_extern_vec_t;
+WASM_API_EXTERN void wasmer_named_extern_vec_new_empty(own wasmer_named_extern_vec_t* out);
+WASM_API_EXTERN void wasmer_named_extern_vec_new_uninitialized(
+  own wasmer_named_extern_vec_t* out, size_t);
+WASM_API_EXTERN void wasmer_named_extern_vec_new(
+  own wasmer_named_extern_vec_t* out, size_t, own wasmer_named_extern_t* const[]);
+WASM_API_EXTERN void wasmer_named_extern_vec_copy(
+  own wasmer_named_extern_vec_t* out, const wasmer_named_extern_vec_t*);
+WASM_API_EXTERN void wasmer_named_extern_vec_delete(own wasmer_named_extern_vec_t*);
+
+#ifdef __cplusplus
+}
+#endif
+
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ Makes settings for a program of this name: no further arguments, no variables, no directories;
+ its standard streams are those of the host. Returns null when the name is.
+
+ Ownership: borrows the name; the caller owns the result and passes it to `wasi_env_new` or
+ releases it with `wasi_config_delete`.
+
+ # Safety
+
+ The name is terminated by a zero byte, or null.
+ */
+WASM_API_EXTERN wasi_config_t *wasi_config_new(const char *program_name);
+
+/*
+ Appends an argument.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The settings are live or null, the text is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN void wasi_config_arg(wasi_config_t *config, const char *arg);
+
+/*
+ Adds a variable to the environment.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The settings are live or null, the texts are terminated by a zero byte or null.
+ */
+WASM_API_EXTERN void wasi_config_env(wasi_config_t *config, const char *key, const char *value);
+
+/*
+ Gives the program a directory of the host, to read and to write, under the name that the host
+ has for it. Returns false when it cannot be opened.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The settings are live or null, the text is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN bool wasi_config_preopen_dir(wasi_config_t *config, const char *dir);
+
+/*
+ Gives the program a directory of the host, to read and to write, under a name of its own.
+ Returns false when it cannot be opened.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The settings are live or null, the texts are terminated by a zero byte or null.
+ */
+WASM_API_EXTERN bool wasi_config_mapdir(wasi_config_t *config, const char *alias, const char *dir);
+
+/*
+ Lets the program read the host's standard input, as it does by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN void wasi_config_inherit_stdin(wasi_config_t *config);
+
+/*
+ Lets the program write to the host's standard output, as it does by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN void wasi_config_inherit_stdout(wasi_config_t *config);
+
+/*
+ Lets the program write to the host's standard error, as it does by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN void wasi_config_inherit_stderr(wasi_config_t *config);
+
+/*
+ Keeps what the program writes to its standard output, for `wasi_env_read_stdout`.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN void wasi_config_capture_stdout(wasi_config_t *config);
+
+/*
+ Keeps what the program writes to its standard error, for `wasi_env_read_stderr`.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN void wasi_config_capture_stderr(wasi_config_t *config);
+
+/*
+ Makes the state of a program's system in a store. Returns null when an argument is null.
+
+ Ownership: borrows the store, takes the settings over; the caller owns the result and releases
+ it with `wasi_env_delete`. The functions got from it keep what they need.
+
+ # Safety
+
+ The store is live or null, the settings are owned or null.
+ */
+WASM_API_EXTERN wasi_env_t *wasi_env_new(wasm_store_t *store, wasi_config_t *config);
+
+/*
+ Moves what the program has written to its captured standard output, and nobody has read yet, to
+ a buffer of `len` bytes. Returns how many bytes that were, 0 when there are none; -1 when the
+ stream is not captured.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The state is live or null, `len` bytes can be written to the buffer or it is null.
+ */
+WASM_API_EXTERN ptrdiff_t wasi_env_read_stdout(wasi_env_t *env, char *buffer, size_t len);
+
+/*
+ As `wasi_env_read_stdout`, for the standard error.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The state is live or null, `len` bytes can be written to the buffer or it is null.
+ */
+WASM_API_EXTERN ptrdiff_t wasi_env_read_stderr(wasi_env_t *env, char *buffer, size_t len);
+
+/*
+ Names the memory that the functions work on where the caller has none of its own. They use the
+ memory that the calling instance exports as `memory`, or its first one, so that nobody has to
+ call this.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN void wasi_env_set_memory(wasi_env_t *env, const wasm_memory_t *memory);
+
+/*
+ As `wasi_env_set_memory`, with the memory that an instance exports as `memory`. Returns false
+ when it exports none.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+bool wasi_env_initialize_instance(wasi_env_t *env,
+                                  wasm_store_t *store,
+                                  wasm_instance_t *instance);
+
+/*
+ Gets what a module imports from WASI, in the order of its imports. When it imports other things
+ too, returns false with null in their places, for the caller to fill; the last error names the
+ first. Also returns false, with an empty vector, when an argument is null.
+
+ Ownership: borrows store, state and module; the caller owns the vector.
+
+ # Safety
+
+ The pointers are live or null, `imports` can be written or is null.
+ */
+WASM_API_EXTERN
+bool wasi_get_imports(const wasm_store_t *store,
+                      wasi_env_t *env,
+                      const wasm_module_t *module,
+                      wasm_extern_vec_t *imports);
+
+/*
+ Returns the name of the module that a thing is imported from; null for null.
+
+ Ownership: the result belongs to the argument.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+const wasm_name_t *wasmer_named_extern_module(const wasmer_named_extern_t *named_extern);
+
+/*
+ Returns the name that a thing is imported by; null for null.
+
+ Ownership: the result belongs to the argument.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+const wasm_name_t *wasmer_named_extern_name(const wasmer_named_extern_t *named_extern);
+
+/*
+ Returns the thing without its names; null for null.
+
+ Ownership: the result belongs to the argument.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+const wasm_extern_t *wasmer_named_extern_unwrap(const wasmer_named_extern_t *named_extern);
+
+/*
+ Gets what a module imports from WASI, with names. Imports of other things are left out. Returns
+ false, with an empty vector, when an argument is null.
+
+ Ownership: borrows state and module; the caller owns the vector.
+
+ # Safety
+
+ The pointers are live or null, `imports` can be written or is null.
+ */
+WASM_API_EXTERN
+bool wasi_get_unordered_imports(wasi_env_t *env,
+                                const wasm_module_t *module,
+                                wasmer_named_extern_vec_t *imports);
+
+/*
+ Gets the function that runs a program: what its instance exports as `_start`. Returns null when
+ it exports no such function. A program ends by returning, or by a trap that
+ `tenon_trap_exit_status` knows.
+
+ Ownership: borrows the instance; the caller owns the function.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_func_t *wasi_get_start_function(wasm_instance_t *instance);
+
+/*
+ Returns the version of WASI that a module is for, by the names of the modules it imports from;
+ `WASI_VERSION_INVALID` when it imports from none of them.
+
+ Ownership: borrows the module.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasi_version_t wasi_get_wasi_version(const wasm_module_t *module);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WASI_H */
+
+
+#undef own

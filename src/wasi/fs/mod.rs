@@ -1,0 +1,6 @@
+//! Files, directories and streams.
+
+pub(super) mod dir;
+pub(super) mod file;
+pub(super) mod path;
+pub(super) mod stdio;

@@ -1,0 +1,27 @@
+//! Random bytes.
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::Context;
+use super::errno::Errno;
+use super::guest::Guest;
+
+pub(super) fn random_get(
+    _: &mut Context,
+    guest: &Guest,
+    buffer: u32,
+    len: u32,
+) -> Result<(), Errno> {
+    guest.with(buffer, len, |bytes| {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let filled = match getrandom(&mut *rest, GetRandomFlags::empty()) {
+                Ok(filled) => filled,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(Errno::from(error)),
+            };
+            rest = &mut rest[filled..];
+        }
+        Ok(())
+    })?
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Checks that the C tests use every function: each function of wasm.h (those that prototypes.c
+# declares) and of tenon.h in null.c, and each in some other program as well. What a program uses
+# is what its object file refers to. Prints the missing ones, each with the place that misses it.
+
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+out=target/tests-c/coverage
+mkdir -p "$out"
+CC=${CC:-cc}
+CFLAGS=${CFLAGS:-"-std=c11 -D_GNU_SOURCE -O0 -w"}
+
+grep -o 'wasm_[a-z0-9_]*(' tests-c/headers/prototypes.c | tr -d '(' | sort -u >"$out/wasm"
+grep -o 'tenon_[a-z0-9_]*(' include/tenon.h | tr -d '(' | sort -u >"$out/tenon"
+sort -u "$out/wasm" "$out/tenon" >"$out/all"
+
+: >"$out/others"
+for source in tests-c/*.c; do
+  name=$(basename "$source" .c)
+  # shellcheck disable=SC2086
+  $CC $CFLAGS -Iinclude -c "$source" -o "$out/$name.o" || exit 1
+  nm -u "$out/$name.o" | grep -oE '(wasm|tenon)_[a-z0-9_]*' | sort -u >"$out/$name.uses"
+  [ "$name" = null ] || cat "$out/$name.uses" >>"$out/others"
+done
+
+sort -u "$out/others" | comm -23 "$out/all" - | sed 's/$/ (used in no program but null.c)/' \
+  >"$out/missing"
+# Constructors without parameters have no pointer that could be NULL, nor have these.
+grep -vE '^(wasm_valtype_new|tenon_version|tenon_feature_name|tenon_last_error_c[a-z]*)$' \
+  "$out/all" | comm -23 - "$out/null.uses" | sed 's/$/ (null.c)/' >>"$out/missing"
+
+cat "$out/missing"
+echo "$(wc -l <"$out/wasm") functions of wasm.h, $(wc -l <"$out/tenon") of tenon.h," \
+  "$(wc -l <"$out/missing") uses missing"
+[ "$(wc -l <"$out/wasm")" -eq 293 ] && [ ! -s "$out/missing" ]
