@@ -122,7 +122,7 @@ struct Runner {
     externs: HashMap<u32, ExternRef>,
 }
 
-type Outcome<T> = Result<T, String>;
+type Checked<T> = Result<T, String>;
 
 impl Runner {
     fn new(engine: &Engine) -> Result<Runner, Error> {
@@ -141,7 +141,7 @@ impl Runner {
         })
     }
 
-    fn directive(&mut self, directive: WastDirective) -> Outcome<Outcome> {
+    fn directive(&mut self, directive: WastDirective) -> Checked<Outcome> {
         match directive {
             WastDirective::Module(mut module) => {
                 let name = module.name().map(|id| id.name().to_owned());
@@ -254,7 +254,7 @@ impl Runner {
     }
 
     /// The module; the outer error is the script's.
-    fn compile(&self, module: &mut QuoteWat) -> Outcome<Result<Module, Error>> {
+    fn compile(&self, module: &mut QuoteWat) -> Checked<Result<Module, Error>> {
         let bytes = module.encode().map_err(|e| e.to_string())?;
         Ok(Module::new(&self.engine, &bytes))
     }
@@ -263,7 +263,7 @@ impl Runner {
         self.linker.instantiate(module)
     }
 
-    fn instance(&self, name: Option<Id>) -> Outcome<&Instance> {
+    fn instance(&self, name: Option<Id>) -> Checked<&Instance> {
         match name {
             Some(id) => self.instances.get(id.name()).ok_or(format!("no instance {}", id.name())),
             None => self.current.as_ref().ok_or("no instance yet".to_owned()),
@@ -271,7 +271,7 @@ impl Runner {
     }
 
     /// Runs an action; the outer error is the script's.
-    fn execute(&mut self, execute: WastExecute) -> Outcome<Result<Vec<Val>, Error>> {
+    fn execute(&mut self, execute: WastExecute) -> Checked<Result<Vec<Val>, Error>> {
         match execute {
             WastExecute::Invoke(invoke) => self.invoke(invoke),
             WastExecute::Wat(module) => {
@@ -287,8 +287,8 @@ impl Runner {
         }
     }
 
-    fn invoke(&mut self, invoke: WastInvoke) -> Outcome<Result<Vec<Val>, Error>> {
-        let args: Outcome<Vec<Val>> = invoke
+    fn invoke(&mut self, invoke: WastInvoke) -> Checked<Result<Vec<Val>, Error>> {
+        let args: Checked<Vec<Val>> = invoke
             .args
             .iter()
             .map(|arg| match arg {
@@ -301,7 +301,7 @@ impl Runner {
         Ok(func.call(&args?))
     }
 
-    fn argument(&mut self, arg: &WastArgCore) -> Outcome<Val> {
+    fn argument(&mut self, arg: &WastArgCore) -> Checked<Val> {
         Ok(match arg {
             WastArgCore::I32(value) => Val::I32(*value),
             WastArgCore::I64(value) => Val::I64(*value),
@@ -350,10 +350,7 @@ impl Runner {
 
 const COMPONENTS: Outcome = Outcome::Skipped("components are not supported");
 
-fn expect_trap(
-    result: Result<Vec<Val>, Error>,
-    message: &str,
-) -> Outcome<Option<TrapCode>> {
+fn expect_trap(result: Result<Vec<Val>, Error>, message: &str) -> Checked<Option<TrapCode>> {
     match result {
         Ok(values) => Err(format!("expected trap '{message}', got {values:?}")),
         Err(Error::Trap(trap)) => {
