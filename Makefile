@@ -1,29 +1,136 @@
 # Everything that is done with the project. `make demo` and `make test` are all that a new machine
 # needs; `make help` lists the rest.
 
-NAME := tenon
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 # The part of the version that programs depend on: 0.MINOR before 1.0, then MAJOR.
-ABI := $(shell echo $(VERSION) | awk -F. '{print $$1 == 0 ? $$1 "." $$2 : $$1}')
+ABI := $(shell echo $(VERSION) | awk -F. '{ print $$1 == 0 ? $$1 "." $$2 : $$1 }')
 
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
 
 CARGO ?= cargo
 OUT := target/release
-SO := $(OUT)/lib$(NAME).so
+SO := $(OUT)/libtenon.so
+STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
+GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c))
 
-.PHONY: all help lib headers check check-format check-lints check-headers check-exports test \
-  test-rust test-c spec demo bench guests install uninstall clean
+NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
+NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
+NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
+NEED_GUESTS := clang=clang wasm-ld=lld
 
-all: lib $(OUT)/$(NAME).pc ## build the library, shared and static, and the command line
+.PHONY: all help lib debug headers check check-format check-lints check-rooms check-headers test \
+  test-rust test-c test-valgrind test-install spec demo guests install uninstall clean
+
+all: lib ## build the library, shared and static, and the command line
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 lib:
+	@scripts/need.sh $(NEED_BUILD)
 	$(CARGO) build --release
-	ln -sf lib$(NAME).so $(SO).$(ABI)
+	@ln -sf libtenon.so $(SO).$(ABI)
+	@scripts/localise.sh $(OUT)/libtenon.a $(SO)
+
+# What valgrind runs: in optimized code it sees errors where there are none.
+debug:
+	$(CARGO) build
+	@ln -sf libtenon.so target/debug/libtenon.so.$(ABI)
+
+headers: ## regenerate include/
+	$(CARGO) check --quiet --features headers
+
+check: check-format check-lints check-rooms check-headers ## format, lints, rooms, headers, exports
+
+check-format:
+	@scripts/need.sh cargo-fmt=rustfmt
+	$(CARGO) fmt --check
+
+check-lints:
+	@scripts/need.sh cargo-clippy=rust-clippy
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+
+check-rooms:
+	$(CARGO) test --quiet --test rooms
+
+# The headers are those that the sources make, and say what the library is.
+check-headers: lib
+	@scripts/need.sh $(NEED_CHECK)
+	@mkdir -p target/headers && cp $(HEADERS) target/headers
+	@touch build.rs && $(MAKE) --no-print-directory headers
+	@for header in $(HEADERS); do cmp $$header target/headers/$${header#include/} || exit 1; done
+	tests-c/headers/check.sh $(SO)
+	tests-c/headers/coverage.sh
+
+test: lib debug ## prove everything; the last line counts
+	@scripts/need.sh $(NEED_TEST)
+	@scripts/test.sh \
+	  check "$(MAKE) --no-print-directory check" \
+	  rust "$(MAKE) --no-print-directory test-rust" \
+	  spec "$(MAKE) --no-print-directory spec" \
+	  install "$(MAKE) --no-print-directory test-install" \
+	  demo "$(MAKE) --no-print-directory demo" \
+	  c-shared "tests-c/run.sh shared" \
+	  c-static "tests-c/run.sh static" \
+	  c-lazy "TEST_LAZY=1 tests-c/run.sh shared" \
+	  c-valgrind "tests-c/run.sh valgrind"
+
+test-rust:
+	$(CARGO) test --lib --bins --examples --test cli --test regress
+	$(CARGO) test --doc
+
+test-c: lib ## the C programs against the shared and the static library
+	tests-c/run.sh shared
+	tests-c/run.sh static
+
+test-valgrind: debug ## the C programs under valgrind
+	tests-c/run.sh valgrind
+
+# A program finds the installed library by pkg-config, shared and static.
+test-install: lib
+	@rm -rf $(STAGE)
+	@$(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR=
+	tests-c/headers/install.sh $(STAGE)
+
+spec: ## the specification's test suite, or the scripts in SPEC_DIR
+	$(CARGO) test --test spec
+
+demo: lib ## a C program that runs a real WebAssembly program, and the same from the command line
+	@scripts/need.sh $(NEED_BUILD) pkg-config=pkg-config gzip=gzip
+	@rm -rf $(STAGE)
+	@$(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR=
+	examples/demo.sh $(STAGE)
+
+guests: ## rebuild the WebAssembly programs that the tests use
+	@scripts/need.sh $(NEED_GUESTS)
+	@[ -e /usr/share/doc/wasi-libc ] && [ -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi ] || \
+	  scripts/need.sh wasi-libc=wasi-libc builtins=libclang-rt-14-dev-wasm32
+	@$(MAKE) --no-print-directory -B $(GUESTS)
+
+%.wasm: %.c
+	clang --target=wasm32-wasi -O2 -std=c11 -Wall -Wextra -Werror \
+	  -Wl,--export-table,--growable-table,--strip-debug $< -o $@
+
+install: lib ## install below PREFIX, in DESTDIR
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	install -s -m 755 $(OUT)/tenon $(DESTDIR)$(BINDIR)
+	install -s -m 755 $(SO) $(DESTDIR)$(LIBDIR)/libtenon.so.$(VERSION)
+	ln -sf libtenon.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtenon.so.$(ABI)
+	ln -sf libtenon.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtenon.so
+	install -m 644 $(OUT)/libtenon.a $(DESTDIR)$(LIBDIR)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	  tenon.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+
+uninstall: ## remove what install has put there
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS))) $(DESTDIR)$(BINDIR)/tenon \
+	  $(DESTDIR)$(LIBDIR)/libtenon.so* $(DESTDIR)$(LIBDIR)/libtenon.a \
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1102,11 +1102,13 @@ WASM_API_EXTERN void wasm_instance_exports(const wasm_instance_t *instance, wasm
 #endif  /* WASM_H */
 
 
+/* Short hands. They need what stands above, so they come after it, with a guard of their own. */
+#ifndef WASM_H_SHORT_HANDS
+#define WASM_H_SHORT_HANDS
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Short hands. */
 
 static inline bool wasm_valkind_is_num(wasm_valkind_t k) {
   return k < WASM_EXTERNREF;
@@ -1285,3 +1287,5 @@ static inline void* wasm_val_ptr(const wasm_val_t* val) {
 #endif
 
 #undef own
+
+#endif

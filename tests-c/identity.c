@@ -195,8 +195,8 @@ static void functions_pass_as_functions(wasm_store_t* store, wasm_instance_t* in
   wasm_func_t* id = func_at(instance, ID_FUNC);
   wasm_ref_t* funcs[] = {
     wasm_func_as_ref(func_of_type(store, wasm_functype_new_0_0(), nothing)),
-    wasm_func_as_ref(func_at(instance, THROUGH_TABLES)), wasm_func_as_ref(func_at(instance, ID_FUNC)),
-    NULL,
+    wasm_func_as_ref(func_at(instance, THROUGH_TABLES)),
+    wasm_func_as_ref(func_at(instance, ID_FUNC)), NULL,
   };
   for (size_t i = 0; i < 4; i++) {
     wasm_val_t arg = func_val(funcs[i]), result = WASM_INIT_VAL;

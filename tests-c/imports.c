@@ -1,5 +1,6 @@
-/* Imports: by position; what is missing or does not fit gives NULL, a trap and the last error, which
- * name the import, what was expected and what was given. What a failed instantiation wrote stays. */
+/* Imports: by position; what is missing or does not fit gives NULL, a trap and the last error,
+ * which name the import, what was expected and what was given. What a failed instantiation wrote
+ * stays. */
 
 #include "harness.h"
 

@@ -3,6 +3,8 @@
 //!
 //! `compile` and `vm` meet here and nowhere else. Nothing in this room runs anything.
 
+#![forbid(unsafe_code)]
+
 pub mod code;
 pub mod layout;
 pub mod libcalls;

@@ -1,5 +1,7 @@
 //! One function or trampoline to machine code, as inert data. May use: wasm, module, abi.
 
+#![forbid(unsafe_code)]
+
 mod artifact;
 mod env;
 mod function;

@@ -86,8 +86,9 @@ fn allocate(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instan
     };
     // SAFETY: the image and its code are the module's, which `owner` keeps alive; the imports
     // have been checked.
-    let instance =
-        unsafe { vm::context::Instance::new(store.vm(), &module.0.image, owner, &imports, code) };
+    let instance = unsafe {
+        vm::context::Instance::create(store.vm(), &module.0.image, owner, &imports, code)
+    };
     match instance {
         Ok(handle) => Ok(Instance::from_handle(handle)),
         Err(message) => Err(error.unwrap_or(Error::Limit(message))),

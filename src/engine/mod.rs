@@ -1,4 +1,5 @@
-//! The safe Rust API, and what decides when which code is made. May use: wasm, module, compile, vm.
+//! The safe Rust API, and what decides when which code is made.
+//! May use: wasm, module, abi, compile, vm.
 //!
 //! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
 //! refers to. They belong to one thread, as their store does.

@@ -3,6 +3,8 @@
 //! [`parse`] is the only way in: what it returns has passed validation, function bodies included,
 //! so the rooms behind it need not doubt what they read.
 
+#![forbid(unsafe_code)]
+
 mod const_expr;
 mod names;
 mod sections;

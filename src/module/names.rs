@@ -19,7 +19,7 @@ impl Names {
     pub(super) fn parse<'a>(sections: impl Iterator<Item = &'a [u8]>) -> Names {
         let mut names = Names::default();
         for section in sections {
-            for subsection in NameSectionReader::new(reader(section)).into_iter() {
+            for subsection in NameSectionReader::new(reader(section)) {
                 match subsection {
                     Ok(Name::Module { name, .. }) => names.module = Some(name.to_owned()),
                     Ok(Name::Function(map)) => {

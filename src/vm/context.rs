@@ -122,7 +122,7 @@ impl Instance {
     /// # Errors
     ///
     /// A message when there is no memory, or that of `code`.
-    pub unsafe fn new<'c>(
+    pub unsafe fn create<'c>(
         store: &Store,
         image: &Image,
         owner: Rc<dyn Any>,

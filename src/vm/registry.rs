@@ -59,7 +59,7 @@ pub fn set(start: usize, len: usize, space: *const CodeSpace) {
 fn child<T: Default>(place: &AtomicPtr<T>) -> &'static T {
     let mut node = place.load(Ordering::Acquire);
     if node.is_null() {
-        let new = Box::into_raw(Box::new(T::default()));
+        let new = Box::into_raw(Box::<T>::default());
         match place.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => node = new,
             Err(other) => {

@@ -32,6 +32,9 @@ pub struct StoreConfig {
     pub max_stack: usize,
 }
 
+/// What the embedder has attached to the entity at an address.
+type Attachment = (usize, Box<dyn Any>);
+
 /// A store.
 #[repr(C)]
 pub struct Store {
@@ -53,8 +56,8 @@ pub struct Store {
     waiting: Cell<usize>,
     /// Work of the last marking, in nodes and elements.
     mark_cost: Cell<usize>,
-    /// What the embedder has attached to entities: by node, with the entity's address.
-    attachments: RefCell<HashMap<NonNull<Node>, Vec<(usize, Box<dyn Any>)>>>,
+    /// By the node that the entity belongs to.
+    attachments: RefCell<HashMap<NonNull<Node>, Vec<Attachment>>>,
     /// What belonged to freed nodes and runs code of the embedder when it is dropped.
     garbage: RefCell<Vec<Box<dyn Any>>>,
     freeing: Cell<bool>,

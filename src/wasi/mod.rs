@@ -4,6 +4,9 @@
 //! network by default. Every address and length of its is checked at one place ([`guest`]); what
 //! is wrong with a call is an errno, never a trap.
 
+#![forbid(unsafe_code)]
+#![allow(clippy::too_many_arguments, reason = "the functions have the parameters of WASI's")]
+
 mod args;
 mod clock;
 mod errno;

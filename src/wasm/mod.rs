@@ -1,5 +1,7 @@
 //! What WebAssembly is: types, indices, features, trap codes. May use: nothing.
 
+#![forbid(unsafe_code)]
+
 mod features;
 mod index;
 mod trap;

@@ -148,7 +148,7 @@ fn end_of(trap: &Trap) -> ExitCode {
 fn arguments(func: &Func, args: &[String]) -> Result<Vec<Val>, Failure> {
     let params = func.ty().params();
     if params.len() != args.len() {
-        let message = format!("the function takes {}; got {}", func.ty(), args.len());
+        let message = format!("the function is {}; got {} arguments", func.ty(), args.len());
         return Err(Failure::from(message));
     }
     params.iter().zip(args).map(|(ty, arg)| argument(*ty, arg)).collect()

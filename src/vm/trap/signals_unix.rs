@@ -170,7 +170,7 @@ unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c
         let thread = arch::thread();
         // A handler that was installed after ours and is passed to by us may pass back to us.
         let latest = usize::from(!(*thread).chaining);
-        let previous = (*(&raw const PREVIOUS))[latest][number].assume_init();
+        let previous = PREVIOUS[latest][number].assume_init();
         if previous.sa_sigaction == libc::SIG_DFL || previous.sa_sigaction == libc::SIG_IGN {
             // The instruction is executed again, and its signal then ends the process: these
             // signals cannot be ignored. One that was sent by somebody is sent again.

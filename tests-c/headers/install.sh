@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds a program against an installed library as a user would, with nothing but pkg-config, and
+# runs it: install.sh PREFIX
+
+set -eu
+cd "$(dirname "$0")/../.."
+prefix=$1
+work=target/install-test
+mkdir -p "$work"
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+cat >"$work/program.c" <<'END'
+#include <stdio.h>
+#include <tenon.h>
+
+int main(void) {
+  wasm_engine_t* engine = wasm_engine_new();
+  printf("%s\n", tenon_version());
+  wasm_engine_delete(engine);
+  return engine == NULL;
+}
+END
+version=$(pkg-config --modversion tenon)
+
+# shellcheck disable=SC2046
+${CC:-cc} "$work/program.c" -o "$work/shared" $(pkg-config --cflags --libs tenon)
+[ "$(LD_LIBRARY_PATH=$prefix/lib "$work/shared")" = "$version" ]
+readelf -d "$work/shared" | grep -q 'NEEDED.*libtenon\.so\.[0-9]'
+
+# shellcheck disable=SC2046
+${CC:-cc} "$work/program.c" -o "$work/static" $(pkg-config --cflags --libs --static tenon |
+  sed 's|-ltenon|-l:libtenon.a|')
+[ "$("$work/static")" = "$version" ]
+if readelf -d "$work/static" | grep -q libtenon; then
+  echo "the static program needs the shared library" >&2
+  exit 1
+fi
+
+# Beside the API the static library has no name that could clash with anything.
+[ -z "$(nm -g --defined-only "$prefix/lib/libtenon.a" 2>/dev/null | awk 'NF == 3 { print $3 }' |
+  grep -vE '^(wasm|wasi|wasmer|tenon)_')" ]
+echo "2 passed, 0 failed"
