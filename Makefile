@@ -16,14 +16,17 @@ OUT := target/release
 SO := $(OUT)/libtenon.so
 STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
+WASMTIME := wasmtime==50.*
 GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c))
+BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 
 NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
 NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
-NEED_GUESTS := clang=clang wasm-ld=lld
+NEED_WASMTIME := wasmtime==50.*
+GUESTS := clang=clang wasm-ld=lld
 
-.PHONY: all help lib debug headers check check-format check-lints check-rooms check-headers test \
+.PHONY: all help lib debug bench headers check check-format check-lints check-rooms check-headers test \
   test-rust test-c test-valgrind test-install spec demo guests install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
@@ -106,11 +109,23 @@ demo: lib ## a C program that runs a real WebAssembly program, and the same from
 	@$(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR=
 	examples/demo.sh $(STAGE)
 
+# Set PEERS to "NAME=LIBRARY…" for others that implement wasm.h.
+bench: lib ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
+	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
+	@[ -d target/bench/peers/wasmtime ] || \
+	  pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/bench.c -o target/bench/bench -ldl
+	python3 benches/run.py target/bench/bench benches/modules tenon=$(SO) \
+	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
+
 guests: ## rebuild the WebAssembly programs that the tests use
 	@scripts/need.sh $(NEED_GUESTS)
 	@[ -e /usr/share/doc/wasi-libc ] && [ -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi ] || \
 	  scripts/need.sh wasi-libc=wasi-libc builtins=libclang-rt-14-dev-wasm32
-	@$(MAKE) --no-print-directory -B $(GUESTS)
+	@$(MAKE) --no-print-directory -B $(GUESTS) $(BENCH_MODULES)
+
+%.wasm: %.wat
+	wat2wasm $< -o $@
 
 %.wasm: %.c
 	clang --target=wasm32-wasi -O2 -std=c11 -Wall -Wextra -Werror \
