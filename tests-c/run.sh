@@ -20,7 +20,7 @@ CC=${CC:-cc}
 CFLAGS=${CFLAGS:-"-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers"}
 
 case $mode in
-  static) link="$lib/libtenon.a $(cat target/release/native-static-libs)" ;;
+  static) link="$lib/libtenon.a -lgcc_s -lutil -lrt" ;;
   *) link="-L$lib -ltenon -Wl,-rpath,$lib" ;;
 esac
 case $mode in

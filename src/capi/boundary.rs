@@ -100,7 +100,7 @@ impl From<&Error> for LastError {
         };
         let mut last = LastError::new(code, message);
         match error {
-            Error::Invalid { offset, .. } => last.offset = Some(*offset),
+            Error::Invalid { offset, .. } => last.offset = *offset,
             Error::Link { module, name, .. } => {
                 last.import = Some((c_string(module.clone()), c_string(name.clone())));
             }

@@ -94,15 +94,17 @@ macro_rules! vec {
                 unsafe { std::slice::from_raw_parts(self.data, self.size) }
             }
 
-            /// Takes the elements out of a vector that is passed as owned, and leaves it empty.
+            /// Takes the elements out of a vector that is passed as owned, and leaves it empty;
+            /// none if the pointer is null.
             ///
             /// # Safety
             ///
-            /// As for `as_slice`; the buffer comes from `malloc`.
+            /// The pointer is null or as for `as_slice`; the buffer comes from `malloc`.
             #[allow(dead_code, reason = "not every vector is passed as owned")]
-            pub(in crate::capi) unsafe fn take(vec: *mut $vec) -> $vec {
+            pub(in crate::capi) unsafe fn take(vec: *mut $vec) -> Option<$vec> {
+                let empty = $vec { size: 0, data: std::ptr::null_mut() };
                 // SAFETY: the caller's contract.
-                unsafe { std::ptr::replace(vec, $vec { size: 0, data: std::ptr::null_mut() }) }
+                unsafe { vec.as_mut() }.map(|vec| std::mem::replace(vec, empty))
             }
         }
 
@@ -176,10 +178,8 @@ macro_rules! vec {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $delete(vec: *mut $vec) {
             $crate::capi::boundary::guard((), || {
-                if !vec.is_null() {
-                    // SAFETY: the contract of the function: the vector is whole and owned.
-                    drop(unsafe { $vec::take(vec) });
-                }
+                // SAFETY: the contract of the function: the vector is whole and owned, or null.
+                drop(unsafe { $vec::take(vec) });
             });
         }
     )*};
@@ -226,11 +226,17 @@ macro_rules! casts {
     ($($up:ident $up_const:ident $down:ident $down_const:ident: $sub:ident $super:ident $is:expr;)*) => {$(
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $up(thing: *mut $sub) -> *mut $super {
-            thing.cast()
+            // SAFETY: the contract is the same.
+            unsafe { $up_const(thing).cast_mut() }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $up_const(thing: *const $sub) -> *const $super {
+            if thing.is_null() {
+                $crate::capi::boundary::refuse::<()>(concat!(
+                    stringify!($up), ": the argument is null"
+                ));
+            }
             thing.cast()
         }
 

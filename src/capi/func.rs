@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 
 use super::boundary::{Argument, LastError, OrError, guard, refuse, set_error, shared};
+use super::families::Element;
 use super::object::{wasm_func_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::types::wasm_functype_t;
@@ -131,15 +132,30 @@ fn call_with_numbers(
         // SAFETY: there is room for as many results as the function's type has.
         unsafe { results.data.add(i).write(wasm_val_t::NULL) };
     }
-    check_trap(callback(&raw const *args, &raw mut *results))?;
-    for (i, kind) in kinds.iter().enumerate() {
-        // SAFETY: as above. Should the callback have put another buffer into its vector, that is
-        // not looked at.
-        if unsafe { (*call.results().add(i)).kind() } != *kind {
-            return Err(wrong_result(i));
+    let outcome = check_trap(callback(&raw const *args, &raw mut *results));
+    if kinds.is_empty() {
+        return outcome;
+    }
+    // SAFETY: as above. Should the callback have put another buffer into its vector, that is not
+    // looked at.
+    let values = unsafe { std::slice::from_raw_parts(call.results(), kinds.len()) };
+    let wrong = values.iter().zip(kinds).position(|(value, kind)| value.kind() != *kind);
+    match wrong {
+        None => outcome,
+        Some(index) => {
+            delete_references(values);
+            outcome.and(Err(wrong_result(index)))
         }
     }
-    Ok(())
+}
+
+/// Deletes what a callback has put among results that should all be numbers.
+#[cold]
+fn delete_references(values: &[Slot]) {
+    for value in values {
+        // SAFETY: slots have the layout of values; a callback owns what it sets as a result.
+        unsafe { std::ptr::from_ref(value).cast::<wasm_val_t>().read().delete() };
+    }
 }
 
 /// What a callback's return value says.

@@ -101,9 +101,9 @@ macro_rules! reference {
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $same(a: Option<&$name>, b: Option<&$name>) -> bool {
-            guard(false, || match (a, b) {
+            guard(false, || match (a.or_null_error("the first"), b.or_null_error("the second")) {
                 (Some(a), Some(b)) => a.0.same(&b.0),
-                (a, b) => a.is_none() && b.is_none(),
+                _ => false,
             })
         }
 

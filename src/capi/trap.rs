@@ -1,7 +1,5 @@
 //! Traps.
 
-use std::cell::RefCell;
-
 use super::boundary::{Argument, guard, shared};
 use super::frame::{wasm_frame_t, wasm_frame_vec_t};
 use super::object::wasm_trap_t;
@@ -13,8 +11,6 @@ use crate::engine::{Error, ExternRef, Frame, Store, Trap, TrapCode};
 pub(super) struct StoredTrap {
     /// The message with its terminating zero byte.
     message: Vec<u8>,
-    /// Set when a host's trap comes back from where it was raised.
-    frames: RefCell<Vec<Frame>>,
     /// The engine's trap, if that is where it comes from.
     trap: Option<Trap>,
 }
@@ -32,6 +28,17 @@ impl StoredTrap {
 }
 
 impl wasm_trap_t {
+    fn host_object(&self) -> &ExternRef {
+        let object = ExternRef::of(self.object().handle());
+        object.expect("traps are host objects")
+    }
+
+    /// The functions that were running; those of a host's trap are known when it comes back from
+    /// where it was raised.
+    fn frames(&self) -> Vec<Frame> {
+        self.host_object().frames()
+    }
+
     fn stored(&self) -> &StoredTrap {
         self.object().data().expect("the type of a reference is that of its object")
     }
@@ -42,18 +49,18 @@ impl wasm_trap_t {
         let mut trap = match trap.into_data::<HostTrap>() {
             Ok((host_trap, frames)) => {
                 let trap = host_trap.0;
-                let known = &trap.stored().frames;
-                if known.borrow().is_empty() {
-                    *known.borrow_mut() = frames;
+                if trap.frames().is_empty() {
+                    trap.host_object().keep_frames(frames);
                 }
                 return trap;
             }
             Err(trap) => trap,
         };
-        let frames = RefCell::new(trap.take_frames());
+        let frames = trap.take_frames();
         let message = terminated(trap.to_string().as_bytes());
-        let stored = StoredTrap { message, frames, trap: Some(trap) };
-        wasm_trap_t::boxed(ExternRef::new(store, stored).handle())
+        let object = ExternRef::new(store, StoredTrap { message, trap: Some(trap) });
+        object.keep_frames(frames);
+        wasm_trap_t::boxed(object.handle())
     }
 
     /// A trap that says why something was refused.
@@ -102,7 +109,7 @@ pub unsafe extern "C" fn wasm_trap_new(
         let message = message.or_null_error("the message")?;
         // SAFETY: the contract of this function.
         let message = terminated(unsafe { message.as_bytes() });
-        let stored = StoredTrap { message, frames: RefCell::default(), trap: None };
+        let stored = StoredTrap { message, trap: None };
         Some(wasm_trap_t::boxed(ExternRef::new(&store.0, stored).handle()))
     })
 }
@@ -140,8 +147,7 @@ pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: *mut
 pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
     guard(None, || {
         let trap = trap.or_null_error("the trap")?;
-        let frames = trap.stored().frames.borrow();
-        Some(wasm_frame_t::boxed(frames.first()?))
+        Some(wasm_frame_t::boxed(trap.frames().first()?))
     })
 }
 
@@ -158,9 +164,8 @@ pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: *mut w
         if out.is_null() {
             return;
         }
-        let frames = trap.or_null_error("the trap").map(|trap| trap.stored().frames.borrow());
-        let frames = frames.iter().flat_map(|frames| frames.iter());
-        let frames = frames.map(|frame| Box::into_raw(wasm_frame_t::boxed(frame))).collect();
+        let frames = trap.or_null_error("the trap").map(wasm_trap_t::frames).unwrap_or_default();
+        let frames = frames.iter().map(|frame| Box::into_raw(wasm_frame_t::boxed(frame))).collect();
         // SAFETY: the contract of this function.
         unsafe { out.write(wasm_frame_vec_t::of(frames)) };
     });

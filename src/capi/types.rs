@@ -399,12 +399,12 @@ pub unsafe extern "C" fn wasm_functype_new(
     results: *mut wasm_valtype_vec_t,
 ) -> Option<Box<wasm_functype_t>> {
     guard(None, || {
-        if params.is_null() || results.is_null() {
-            return refuse("a vector is null");
-        }
         // SAFETY: the contract of this function.
         let (params, results) =
             unsafe { (wasm_valtype_vec_t::take(params), wasm_valtype_vec_t::take(results)) };
+        let (Some(params), Some(results)) = (params, results) else {
+            return refuse("a vector is null");
+        };
         let body = TypeBody::Func { params, results };
         Some(Box::new(wasm_functype_t(TypeObject { kind: EXTERN_FUNC, body })))
     })
@@ -650,11 +650,9 @@ pub unsafe extern "C" fn wasm_importtype_new(
     ty: Option<Box<wasm_externtype_t>>,
 ) -> Option<Box<wasm_importtype_t>> {
     guard(None, || {
-        if module.is_null() || name.is_null() {
-            return refuse("a name is null");
-        }
         // SAFETY: the contract of this function.
         let (module, name) = unsafe { (wasm_name_t::take(module), wasm_name_t::take(name)) };
+        let (Some(module), Some(name)) = (module, name) else { return refuse("a name is null") };
         let Some(ty) = ty else { return refuse("the type is null") };
         Some(Box::new(wasm_importtype_t { module, name, ty }))
     })
@@ -716,11 +714,10 @@ pub unsafe extern "C" fn wasm_exporttype_new(
     ty: Option<Box<wasm_externtype_t>>,
 ) -> Option<Box<wasm_exporttype_t>> {
     guard(None, || {
-        if name.is_null() {
-            return refuse("the name is null");
-        }
         // SAFETY: the contract of this function.
-        let name = unsafe { wasm_name_t::take(name) };
+        let Some(name) = (unsafe { wasm_name_t::take(name) }) else {
+            return refuse("the name is null");
+        };
         let Some(ty) = ty else { return refuse("the type is null") };
         Some(Box::new(wasm_exporttype_t { name, ty }))
     })

@@ -27,6 +27,8 @@ pub(super) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> 
     set("preserve_frame_pointers", "true");
     // Prologues compare with a stack limit that leaves room below it.
     set("enable_probestack", "false");
+    // Results beyond the registers go to memory of the caller's.
+    set("enable_multi_ret_implicit_sret", "true");
     set("is_pic", "false");
     set("log2_min_function_alignment", "4");
     set("enable_nan_canonicalization", if settings.canonicalize_nans { "true" } else { "false" });

@@ -17,8 +17,8 @@ pub enum Error {
     Invalid {
         /// What is wrong.
         message: String,
-        /// Where in the bytes.
-        offset: usize,
+        /// Where in the bytes; the message of an invalid text says where by itself.
+        offset: Option<usize>,
         /// The feature that would have to be on, if that is known to be the reason.
         missing: Option<Feature>,
     },
@@ -49,7 +49,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Invalid { message, offset, missing } => {
-                write!(f, "{message} (at offset {offset:#x})")?;
+                f.write_str(message)?;
+                if let Some(offset) = offset {
+                    write!(f, " (at offset {offset:#x})")?;
+                }
                 match missing {
                     Some(feature) => write!(f, "; the feature '{}' is off", feature.name()),
                     None => Ok(()),
@@ -73,7 +76,7 @@ impl std::error::Error for Error {}
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Error {
         let ParseError { message, offset, missing } = error;
-        Error::Invalid { message, offset, missing }
+        Error::Invalid { message, offset: Some(offset), missing }
     }
 }
 
@@ -160,7 +163,7 @@ impl Trap {
         };
         // One that has come through a host function from a deeper entry has its frames already.
         if trap.frames.is_empty() {
-            trap.frames = raised.frames.into_iter().map(Frame).collect();
+            trap.frames = raised.frames.into_iter().map(Frame::from_vm).collect();
         }
         trap
     }
@@ -207,6 +210,14 @@ impl From<TrapCode> for Trap {
 pub struct Frame(trap::Frame);
 
 impl Frame {
+    pub(super) fn from_vm(frame: trap::Frame) -> Frame {
+        Frame(frame)
+    }
+
+    pub(super) fn into_vm(self) -> trap::Frame {
+        self.0
+    }
+
     /// The instance whose function it is.
     pub fn instance(&self) -> Instance {
         Instance::from_handle(self.0.instance.clone())

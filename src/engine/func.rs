@@ -173,10 +173,16 @@ impl Func {
         }
         let mut results = Array::new(ty.results().len());
         // SAFETY: the arrays are as large as the type says, and the arguments have its types.
-        unsafe { run(self.handle(), slots.start(), results.start()) }?;
-        let types = ty.results().iter().enumerate();
-        // SAFETY: the function has written all results.
-        Ok(types.map(|(i, ty)| unsafe { load(&store, *ty, results.start(), i) }).collect())
+        let outcome = unsafe { run(self.handle(), slots.start(), results.start()) };
+        let values = outcome.map(|()| {
+            let types = ty.results().iter().enumerate();
+            // SAFETY: the function has written all results.
+            types.map(|(i, ty)| unsafe { load(&store, *ty, results.start(), i) }).collect()
+        });
+        if self.signature().has_refs() {
+            store.vm().settle();
+        }
+        Ok(values?)
     }
 
     /// Calls a function with numbers that lie in slots already; results are written to slots,

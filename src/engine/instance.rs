@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::entity::entities;
 use super::module::Module;
 use super::store::Store;
-use super::{Error, Func, Global, Memory, Table, instantiate};
+use super::{Error, Frame, Func, Global, Memory, Table, instantiate};
 use crate::module::Entity;
 use crate::vm;
 use crate::vm::store::EntityKind;
@@ -98,6 +98,18 @@ impl ExternRef {
     /// The data that it was made with, if it is of type `T`.
     pub fn data<T: Any>(&self) -> Option<&T> {
         self.0.extern_node().data()?.downcast_ref()
+    }
+
+    /// Gives the object frames to keep, in the place of those it has. Frames in its data would
+    /// keep their instances alive even when nothing else refers to the object than these.
+    pub fn keep_frames(&self, frames: Vec<Frame>) {
+        let frames: Vec<_> = frames.into_iter().map(Frame::into_vm).collect();
+        self.0.extern_node().keep_frames(&frames);
+    }
+
+    /// The frames that it keeps.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.0.extern_node().frames().into_iter().map(Frame::from_vm).collect()
     }
 }
 

@@ -69,7 +69,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// As [`Module::new`]; for text that is no module, the offset is into the text.
+    /// As [`Module::new`]; [`Error::Invalid`] also for text that is no module.
     pub fn from_text(engine: &Engine, text: &[u8]) -> Result<Module, Error> {
         Module::new(engine, &wat::parse_bytes(text).map_err(text_error)?)
     }
@@ -78,7 +78,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with the offset into the text.
+    /// [`Error::Invalid`], whose message says where in the text something is wrong.
     pub fn text_to_binary(text: &[u8]) -> Result<Vec<u8>, Error> {
         wat::parse_bytes(text).map(std::borrow::Cow::into_owned).map_err(text_error)
     }
@@ -212,7 +212,7 @@ impl Module {
 }
 
 fn text_error(error: wat::Error) -> Error {
-    Error::Invalid { message: error.to_string(), offset: 0, missing: None }
+    Error::Invalid { message: error.to_string(), offset: None, missing: None }
 }
 
 fn parse(engine: &Engine, bytes: &[u8]) -> Result<ModuleInfo, Error> {

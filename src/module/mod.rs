@@ -265,9 +265,26 @@ pub type Spread<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
 ///
 /// The first thing in the bytes that is wrong.
 pub fn parse(bytes: &[u8], features: Features, spread: Spread) -> Result<ModuleInfo, ParseError> {
+    parse_with(bytes, features, spread).map_err(|mut error| {
+        error.missing = error.missing.or_else(|| missing(bytes, features, spread, error.offset));
+        error
+    })
+}
+
+fn parse_with(bytes: &[u8], features: Features, spread: Spread) -> Result<ModuleInfo, ParseError> {
     let (info, bodies) = sections::parse(bytes, features)?;
     validate_bodies(bodies, spread)?;
     Ok(info)
+}
+
+/// The feature with which there would be no error up to `offset`, if that is one feature alone.
+fn missing(bytes: &[u8], features: Features, spread: Spread, offset: usize) -> Option<Feature> {
+    let mut off = Feature::ALL.iter().copied().filter(|feature| !features.has(*feature));
+    off.find(|feature| {
+        let mut with = features;
+        with.set(*feature, true);
+        parse_with(bytes, with, spread).map_or_else(|error| error.offset > offset, |_| true)
+    })
 }
 
 /// Decodes a module whose bodies are known to be valid.

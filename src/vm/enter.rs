@@ -1,11 +1,14 @@
 //! The only door into wasm.
 //!
-//! [`enter`] links an [`Activation`] on its stack frame into the thread and the store, sets the
-//! stack limit and calls through the entry trampoline of the function's type. The trampoline notes
-//! in the activation how to get back; whoever traps leaves the reason there and resumes at the
+//! [`enter`] takes an [`Activation`] of the thread, links it to the store, sets the stack limit and
+//! calls through the entry trampoline of the function's type. The trampoline notes in the
+//! activation how to get back; whoever traps leaves the reason there and resumes at the
 //! trampoline's exit. Everything that an entry changes is put back here.
+//!
+//! The host may leave an entry without returning: by `longjmp` out of a callback or out of a signal
+//! handler. Activations are therefore kept beside the stack, where nothing overwrites them, and the
+//! next entry finds out which of them are still running.
 
-use std::cell::RefCell;
 use std::ptr;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -24,16 +27,18 @@ use crate::wasm::TrapCode;
 pub struct Thread {
     /// The newest entry on this thread.
     pub(super) activation: *mut Activation,
+    /// The thread's first activation, null until it is needed; the others hang on it.
+    first: *mut Activation,
     /// The thread's stack; both 0 where the system does not tell.
     stack_low: usize,
     stack_high: usize,
-    /// Whether the fields above are set.
-    ready: bool,
+    /// The stack for signal handlers that the thread was given, null if none.
+    alternate_stack: *mut sys::AlternateStack,
     /// Whether a signal is being passed on to the handler before ours.
     pub(super) chaining: bool,
 }
 
-/// One entry into wasm.
+/// One entry into wasm. An activation is used again by the next entry at its depth.
 #[repr(C)]
 pub struct Activation {
     /// Written by the entry trampoline.
@@ -42,11 +47,15 @@ pub struct Activation {
     pub(super) store: *const Store,
     /// The entry before, on this thread.
     previous: *mut Activation,
+    /// What the next deeper entry uses, null until there is one.
+    deeper: *mut Activation,
     /// The entry before, into this store.
     pub(super) previous_in_store: *mut Activation,
     /// Where the store was left last before this entry: program counter and frame pointer.
     pub(super) left_at: (usize, usize),
     previous_limit: usize,
+    /// A word in the frame of `enter` that says its own address, disguised, while that runs.
+    witness: *const usize,
     /// Why execution has resumed at the trampoline's exit.
     pub(super) raised: Option<Box<Raised>>,
 }
@@ -100,12 +109,93 @@ impl Thread {
         }
     }
 
-    /// Whether the frame at `address` is gone, judging by the stack pointer: the host has jumped
-    /// over it.
-    fn is_gone(&self, address: usize, sp: usize) -> bool {
+    /// Whether the entry is over though `enter` has not returned from it: the host has jumped over
+    /// its frame. `here` is an address in the current frame.
+    ///
+    /// # Safety
+    ///
+    /// The activation is one of this thread's.
+    unsafe fn is_abandoned(&self, activation: *const Activation, here: usize) -> bool {
+        // SAFETY: the caller's contract.
+        let witness = unsafe { (*activation).witness };
         let stack = self.stack_low..self.stack_high;
-        stack.contains(&address) && stack.contains(&sp) && address < sp
+        if !stack.contains(&witness.addr()) || !stack.contains(&here) {
+            return false;
+        }
+        // SAFETY: what lies above the current frame on its stack can be read.
+        witness.addr() <= here || unsafe { witness.read_volatile() } != witness_value(witness)
     }
+
+    /// The newest entry that is still running.
+    fn running(&self, here: usize) -> *mut Activation {
+        let mut activation = self.activation;
+        // SAFETY: a thread's activations live as long as the thread.
+        unsafe {
+            while !activation.is_null() && self.is_abandoned(activation, here) {
+                activation = (*activation).previous;
+            }
+        }
+        activation
+    }
+
+    /// Forgets the entries that are newer than `running`: they are abandoned.
+    #[cold]
+    fn forget_abandoned(&mut self, running: *mut Activation) {
+        while self.activation != running {
+            // SAFETY: a thread's activations live as long as the thread; a store that has an outer
+            // entry is alive.
+            unsafe {
+                let abandoned = &mut *self.activation;
+                abandoned.raised = None;
+                self.activation = abandoned.previous;
+                let outer = self.newest_in(abandoned.store);
+                if !outer.is_null() {
+                    let store = &*abandoned.store;
+                    store.innermost.set(outer);
+                    ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
+                    (*store.vm()).stack_limit = abandoned.previous_limit;
+                }
+            }
+        }
+    }
+
+    /// The newest entry into a store, null if there is none.
+    fn newest_in(&self, store: *const Store) -> *mut Activation {
+        let mut activation = self.activation;
+        // SAFETY: a thread's activations live as long as the thread.
+        unsafe {
+            while !activation.is_null() && !ptr::eq((*activation).store, store) {
+                activation = (*activation).previous;
+            }
+        }
+        activation
+    }
+
+    /// The activation for the next entry, if there is memory for one.
+    #[inline]
+    fn next(&mut self) -> Option<NonNull<Activation>> {
+        // SAFETY: a thread's activations live as long as the thread.
+        let place = match unsafe { self.activation.as_mut() } {
+            None => &mut self.first,
+            Some(activation) => &mut activation.deeper,
+        };
+        if place.is_null() {
+            *place = new_activation();
+        }
+        NonNull::new(*place)
+    }
+}
+
+#[cold]
+fn new_activation() -> *mut Activation {
+    let layout = std::alloc::Layout::new::<Activation>();
+    // SAFETY: the layout is not empty; null pointers, zeros and no box are good values.
+    unsafe { std::alloc::alloc_zeroed(layout).cast() }
+}
+
+/// What the word at this address says while its entry runs.
+fn witness_value(witness: *const usize) -> usize {
+    witness.addr() ^ 0x5bf0_3635_a781_9e42
 }
 
 /// Prepares the thread for its first entry.
@@ -115,24 +205,38 @@ fn prepare(thread: &mut Thread, signals: bool) {
         thread.stack_low = stack.start;
         thread.stack_high = stack.end;
     }
-    if signals {
-        thread_local! {
-            static ALTERNATE_STACK: RefCell<Option<sys::AlternateStack>> =
-                const { RefCell::new(None) };
-        }
-        // A thread that is already exiting goes without.
-        let _ = ALTERNATE_STACK.try_with(|stack| {
-            let mut stack = stack.borrow_mut();
-            if stack.is_none() {
-                *stack = sys::AlternateStack::install();
-            }
-        });
+    sys::at_thread_exit(release);
+    if signals && thread.alternate_stack.is_null() {
+        let stack = sys::AlternateStack::install();
+        thread.alternate_stack =
+            stack.map_or(ptr::null_mut(), |stack| Box::into_raw(Box::new(stack)));
     }
-    thread.ready = true;
+}
+
+/// Gives back what the thread has. Whoever enters wasm later, in the course of the thread's end,
+/// prepares it again.
+fn release() {
+    // SAFETY: the thread is about to end and not inside wasm; what it has is its own, made as it
+    // is taken apart here.
+    unsafe {
+        let thread = &mut *arch::thread();
+        let mut next = std::mem::replace(&mut thread.first, ptr::null_mut());
+        while !next.is_null() {
+            let activation = next;
+            next = (*activation).deeper;
+            drop(Box::from_raw(activation));
+        }
+        thread.activation = ptr::null_mut();
+        let stack = std::mem::replace(&mut thread.alternate_stack, ptr::null_mut());
+        if !stack.is_null() {
+            drop(Box::from_raw(stack));
+        }
+    }
 }
 
 /// Calls a function. Arguments and results are arrays as [`crate::abi::signature`] lays them out;
-/// references among the arguments must be live, and are given away.
+/// references among the arguments must be live, and are given away. When references are among the
+/// results, the caller calls [`Store::settle`] as soon as it holds them by handles.
 ///
 /// # Safety
 ///
@@ -159,21 +263,23 @@ pub unsafe fn enter(
     };
     // SAFETY: nobody else touches this thread's block while this runs.
     let thread = unsafe { &mut *arch::thread() };
-    if !thread.ready {
+    if thread.first.is_null() {
         prepare(thread, store.config.memory.signals);
     }
-    let sp = arch::stack_pointer();
-    if thread.is_gone(thread.activation as usize, sp) {
-        thread.activation = ptr::null_mut();
-    }
-    if thread.is_gone(store.innermost.get() as usize, sp) {
-        store.innermost.set(ptr::null_mut());
-        store.entered.store(ptr::null_mut(), Ordering::Relaxed);
+    let mut witness = 0;
+    let here = (&raw const witness).addr();
+    let running = thread.running(here);
+    if running != thread.activation {
+        thread.forget_abandoned(running);
     }
     let inside = store.entered.load(Ordering::Relaxed);
     if !inside.is_null() && !ptr::eq(inside, thread) {
         let message = "the store is in use by another thread";
         return Err(Raised::outside(Cause::Internal(message.to_owned())));
+    }
+    if !inside.is_null() && store.innermost.get() != running {
+        // Another store was entered meanwhile, or this one's entries are abandoned.
+        store.innermost.set(thread.newest_in(store));
     }
     if store.is_borrowed() {
         let message = "a memory of the store is borrowed";
@@ -183,7 +289,8 @@ pub unsafe fn enter(
     // SAFETY: only this thread uses the store.
     let vm = unsafe { &mut *store.vm() };
     let previous_limit = vm.stack_limit;
-    let nested = !inside.is_null();
+    let sp = arch::stack_pointer();
+    let nested = !store.innermost.get().is_null();
     // Nested entries share the budget of the outermost one, as long as they are on its stack.
     let shared = nested && sp.wrapping_sub(previous_limit) <= store.config.max_stack;
     let limit = if shared {
@@ -196,16 +303,21 @@ pub unsafe fn enter(
         return Err(Box::new(Raised { cause: TrapCode::StackOverflow.into(), frames }));
     }
 
-    let mut activation = Activation {
-        vm: VMActivation { resume_pc: 0, resume_sp: 0, resume_fp: 0 },
-        store,
-        previous: thread.activation,
-        previous_in_store: store.innermost.get(),
-        left_at: (vm.exit_pc, vm.exit_fp),
-        previous_limit,
-        raised: None,
+    let Some(activation) = thread.next() else {
+        return Err(Raised::outside(Cause::Internal("no memory to enter wasm".to_owned())));
     };
-    let activation: *mut Activation = &mut activation;
+    let activation = activation.as_ptr();
+    // SAFETY: nobody uses this activation: it is beyond the newest.
+    unsafe {
+        let new = &mut *activation;
+        new.store = store;
+        new.previous = thread.activation;
+        new.previous_in_store = store.innermost.get();
+        new.left_at = (vm.exit_pc, vm.exit_fp);
+        new.previous_limit = previous_limit;
+        new.witness = &raw const witness;
+        (&raw mut witness).write_volatile(witness_value(new.witness));
+    }
     vm.stack_limit = limit;
     thread.activation = activation;
     store.innermost.set(activation);
@@ -215,6 +327,8 @@ pub unsafe fn enter(
     // contract. The activation stays where it is until the trampoline has returned.
     let trapped = unsafe { trampoline(code, vmctx, args, results, activation.cast()) };
 
+    // SAFETY: this writes to a local variable.
+    unsafe { (&raw mut witness).write_volatile(0) };
     // SAFETY: wasm has been left; this frame is the activation's only user again.
     let activation = unsafe { &mut *activation };
     // SAFETY: as above; the code that ran may have used the block through its own reference.
@@ -227,7 +341,9 @@ pub unsafe fn enter(
     vm.stack_limit = activation.previous_limit;
     if !nested {
         store.entered.store(ptr::null_mut(), Ordering::Relaxed);
-        store.settle();
+        if !signature.has_refs() {
+            store.settle();
+        }
     }
     if trapped == 0 {
         Ok(())

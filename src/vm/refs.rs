@@ -2,6 +2,7 @@
 //! objects by number.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 
@@ -9,8 +10,9 @@ use super::context::Instance;
 use super::leave::HostFunc;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
+use super::trap::Frame;
 use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
-use crate::wasm::{HeapType, ValType};
+use crate::wasm::{DefinedFuncIndex, HeapType, ValType};
 
 /// An object of the host, as wasm can refer to it.
 #[repr(C)]
@@ -19,6 +21,16 @@ pub struct ExternNode {
     /// Its number; compiled code holds it.
     number: u32,
     payload: Payload,
+    /// Frames that belong to it. Unlike handles in its data they do not keep alive what only the
+    /// object itself refers to.
+    frames: RefCell<Vec<KeptFrame>>,
+}
+
+/// A [`Frame`] that is no root.
+struct KeptFrame {
+    instance: NonNull<Instance>,
+    func: DefinedFuncIndex,
+    offset: u32,
 }
 
 enum Payload {
@@ -56,7 +68,7 @@ impl Store {
     fn make_extern(&self, payload: Payload) -> Handle {
         let number = self.externs.borrow_mut().take_number();
         let node = Node::new(self, NodeKind::Extern);
-        let host = leak(Box::new(ExternNode { node, number, payload }));
+        let host = leak(Box::new(ExternNode { node, number, payload, frames: RefCell::default() }));
         self.externs.borrow_mut().nodes[number as usize - 1] = host.as_ptr();
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
@@ -80,6 +92,8 @@ impl Store {
                     },
                     None => {
                         let (node, raw) = (handle.node(), handle.raw());
+                        // The object will refer to the entity.
+                        handle.head().escape();
                         let object = self.make_extern(Payload::Entity { node, kind, raw });
                         self.externs.borrow_mut().entities.insert(key, object.raw().cast());
                         object
@@ -119,7 +133,30 @@ impl ExternNode {
         }
     }
 
+    /// Gives the object frames to keep, in the place of those it has.
+    pub fn keep_frames(&self, frames: &[Frame]) {
+        *self.frames.borrow_mut() = frames
+            .iter()
+            .map(|Frame { instance, func, offset }| {
+                instance.head().escape();
+                KeptFrame { instance: instance.raw().cast(), func: *func, offset: *offset }
+            })
+            .collect();
+    }
+
+    /// The frames that it keeps.
+    pub fn frames(&self) -> Vec<Frame> {
+        let frame = |kept: &KeptFrame| {
+            // SAFETY: the object keeps the instance alive.
+            let instance =
+                unsafe { Handle::new(kept.instance.cast(), EntityKind::Instance, kept.instance) };
+            Frame { instance, func: kept.func, offset: kept.offset }
+        };
+        self.frames.borrow().iter().map(frame).collect()
+    }
+
     pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
+        self.frames.borrow().iter().for_each(|frame| visit(frame.instance.cast()));
         if let Payload::Entity { node, .. } = &self.payload {
             visit(*node);
         }

@@ -323,7 +323,7 @@ impl Store {
 
     /// Frees what has become unreachable: what can be freed at once, and the rest if so much is
     /// waiting that the effort pays.
-    pub(super) fn settle(&self) {
+    pub fn settle(&self) {
         if self.is_busy() {
             return;
         }

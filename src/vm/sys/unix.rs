@@ -195,6 +195,26 @@ pub fn stack_bounds() -> Option<Range<usize>> {
     }
 }
 
+/// Has `function` called when the current thread ends, after the destructors of its thread-local
+/// variables and every time again that this is asked for meanwhile, as often as the system allows.
+pub fn at_thread_exit(function: fn()) {
+    unsafe extern "C" fn call(function: *mut libc::c_void) {
+        // SAFETY: the value is the one that is set below.
+        let function = unsafe { std::mem::transmute::<*mut libc::c_void, fn()>(function) };
+        function();
+    }
+    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: the key is written when the result is 0.
+        (unsafe { libc::pthread_key_create(&mut key, Some(call)) } == 0).then_some(key)
+    });
+    if let Some(key) = key {
+        // SAFETY: the key is valid. Without memory for it the thread keeps what it has.
+        unsafe { libc::pthread_setspecific(*key, function as *const libc::c_void) };
+    }
+}
+
 /// A stack for signal handlers, in use by the thread that made it until it is dropped.
 pub struct AlternateStack {
     memory: Mapping,
