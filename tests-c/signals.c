@@ -251,7 +251,7 @@ static void a_second_engine_changes_nothing(void) {
 
 static bool is_same_action(const struct sigaction* a, const struct sigaction* b) {
   return a->sa_sigaction == b->sa_sigaction && a->sa_flags == b->sa_flags &&
-    memcmp(&a->sa_mask, &b->sa_mask, 16) == 0;
+    memcmp(&a->sa_mask, &b->sa_mask, 8) == 0;  // as much as the system has
 }
 
 static void explicit_checks_touch_no_handler(void) {

@@ -10,9 +10,6 @@ use super::types::{
 use super::val::wasm_byte_vec_t;
 use crate::engine::{Error, ExternRef, Module, Store};
 
-/// What is in the host object that stands for a module.
-pub(super) struct StoredModule(pub(super) Module);
-
 /// A module that is on its way to another store, possibly on another thread.
 pub struct wasm_shared_module_t(Module);
 
@@ -20,13 +17,12 @@ own! { wasm_shared_module_t wasm_shared_module_delete; }
 
 impl wasm_module_t {
     fn stored(store: &Store, module: Module) -> Box<wasm_module_t> {
-        wasm_module_t::boxed(ExternRef::new(store, StoredModule(module)).handle())
+        wasm_module_t::boxed(ExternRef::of_module(store, module).handle())
     }
 
     /// The module.
     pub(super) fn module(&self) -> &Module {
-        let stored: Option<&StoredModule> = self.object().data();
-        &stored.expect("the type of a reference is that of its object").0
+        self.object().data().expect("the type of a reference is that of its object")
     }
 }
 

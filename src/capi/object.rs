@@ -6,9 +6,8 @@ use std::ffi::c_void;
 use super::boundary::{Argument, guard};
 use super::families::{Copied, casts, copy, own};
 use super::foreign::Foreign;
-use super::module::StoredModule;
 use super::trap::StoredTrap;
-use crate::engine::{Extern, ExternRef, Func, Global, Handle, Instance, Memory, Table};
+use crate::engine::{Extern, ExternRef, Func, Global, Handle, Instance, Memory, Module, Table};
 
 /// What every `wasm_ref_t` is.
 #[derive(Clone)]
@@ -30,8 +29,8 @@ impl Object {
     }
 
     fn same(&self, other: &Object) -> bool {
-        if let (Some(a), Some(b)) = (self.data::<StoredModule>(), other.data::<StoredModule>()) {
-            return a.0.is(&b.0);
+        if let (Some(a), Some(b)) = (self.data::<Module>(), other.data::<Module>()) {
+            return a.is(b);
         }
         self.0.is(&other.0)
     }
@@ -179,7 +178,7 @@ casts! {
     wasm_foreign_as_ref wasm_foreign_as_ref_const wasm_ref_as_foreign wasm_ref_as_foreign_const:
         wasm_foreign_t wasm_ref_t |r| r.0.data::<Foreign>().is_some();
     wasm_module_as_ref wasm_module_as_ref_const wasm_ref_as_module wasm_ref_as_module_const:
-        wasm_module_t wasm_ref_t |r| r.0.data::<StoredModule>().is_some();
+        wasm_module_t wasm_ref_t |r| r.0.data::<Module>().is_some();
     wasm_func_as_ref wasm_func_as_ref_const wasm_ref_as_func wasm_ref_as_func_const:
         wasm_func_t wasm_ref_t |r| Func::of(r.0.handle()).is_some();
     wasm_global_as_ref wasm_global_as_ref_const wasm_ref_as_global wasm_ref_as_global_const:

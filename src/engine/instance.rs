@@ -95,6 +95,11 @@ impl ExternRef {
         ExternRef(store.vm().new_extern(Box::new(data)))
     }
 
+    /// The object in the store that stands for a module, which is its data.
+    pub fn of_module(store: &Store, module: Module) -> ExternRef {
+        ExternRef(store.vm().extern_for(module.address(), || Box::new(module)))
+    }
+
     /// The data that it was made with, if it is of type `T`.
     pub fn data<T: Any>(&self) -> Option<&T> {
         self.0.extern_node().data()?.downcast_ref()

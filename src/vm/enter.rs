@@ -9,6 +9,7 @@
 //! handler. Activations are therefore kept beside the stack, where nothing overwrites them, and the
 //! next entry finds out which of them are still running.
 
+use std::cell::UnsafeCell;
 use std::ptr;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -34,8 +35,9 @@ pub struct Thread {
     stack_high: usize,
     /// The stack for signal handlers that the thread was given, null if none.
     alternate_stack: *mut sys::AlternateStack,
-    /// Whether a signal is being passed on to the handler before ours.
-    pub(super) chaining: bool,
+    /// Lies in the frame in which a signal is being passed on to the handler before ours; the
+    /// handler may have jumped out of it. Null if there is none.
+    pub(super) chaining: *const Witness,
 }
 
 /// One entry into wasm. An activation is used again by the next entry at its depth.
@@ -54,8 +56,10 @@ pub struct Activation {
     /// Where the store was left last before this entry: program counter and frame pointer.
     pub(super) left_at: (usize, usize),
     previous_limit: usize,
-    /// A word in the frame of `enter` that says its own address, disguised, while that runs.
-    witness: *const usize,
+    /// Lies in the frame of `enter`.
+    witness: *const Witness,
+    /// Lies in the frame of the call that wasm has made to the host; null while wasm runs.
+    pub(super) outside: *const Witness,
     /// Why execution has resumed at the trampoline's exit.
     pub(super) raised: Option<Box<Raised>>,
 }
@@ -110,24 +114,30 @@ impl Thread {
     }
 
     /// Whether the entry is over though `enter` has not returned from it: the host has jumped over
-    /// its frame. `here` is an address in the current frame.
+    /// its frame. `here` lies in the current frame, which is that of a new entry.
     ///
     /// # Safety
     ///
     /// The activation is one of this thread's.
-    unsafe fn is_abandoned(&self, activation: *const Activation, here: usize) -> bool {
+    unsafe fn is_abandoned(&self, activation: *const Activation, here: *const Witness) -> bool {
         // SAFETY: the caller's contract.
-        let witness = unsafe { (*activation).witness };
+        let (inside, outside) = unsafe { ((*activation).witness, (*activation).outside) };
+        // Wasm that runs enters nothing.
+        outside.is_null() || [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
+    }
+
+    /// Whether the frame that a witness lies in is gone.
+    fn is_gone(&self, witness: *const Witness, here: *const Witness) -> bool {
         let stack = self.stack_low..self.stack_high;
-        if !stack.contains(&witness.addr()) || !stack.contains(&here) {
+        if ![witness, here].iter().all(|witness| stack.contains(&witness.addr())) {
             return false;
         }
         // SAFETY: what lies above the current frame on its stack can be read.
-        witness.addr() <= here || unsafe { witness.read_volatile() } != witness_value(witness)
+        !unsafe { Witness::is_above(witness, here) }
     }
 
     /// The newest entry that is still running.
-    fn running(&self, here: usize) -> *mut Activation {
+    fn running(&self, here: *const Witness) -> *mut Activation {
         let mut activation = self.activation;
         // SAFETY: a thread's activations live as long as the thread.
         unsafe {
@@ -193,9 +203,46 @@ fn new_activation() -> *mut Activation {
     unsafe { std::alloc::alloc_zeroed(layout).cast() }
 }
 
-/// What the word at this address says while its entry runs.
-fn witness_value(witness: *const usize) -> usize {
-    witness.addr() ^ 0x5bf0_3635_a781_9e42
+/// A word in a frame that says its own address, disguised, as long as the frame is live.
+pub(super) struct Witness(UnsafeCell<usize>);
+
+impl Witness {
+    /// A witness that says nothing yet.
+    pub(super) fn new() -> Witness {
+        Witness(UnsafeCell::new(0))
+    }
+
+    fn value(witness: *const Witness) -> usize {
+        witness.addr() ^ 0x5bf0_3635_a781_9e42
+    }
+
+    /// From now on the frame is live.
+    #[inline]
+    pub(super) fn begin(&self) -> *const Witness {
+        // SAFETY: the word is this value's own.
+        unsafe { self.0.get().write_volatile(Witness::value(self)) };
+        self
+    }
+
+    /// Whether a witness is at `outer`, which may by now be anything else's, in an older frame than
+    /// `inner`.
+    ///
+    /// # Safety
+    ///
+    /// If it is above `inner`, the address can be read.
+    pub(super) unsafe fn is_above(outer: *const Witness, inner: *const Witness) -> bool {
+        let word = outer.cast::<usize>();
+        // SAFETY: the caller's contract.
+        outer.addr() > inner.addr() && unsafe { word.read_volatile() } == Witness::value(outer)
+    }
+}
+
+impl Drop for Witness {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the word is this value's own.
+        unsafe { self.0.get().write_volatile(0) };
+    }
 }
 
 /// Prepares the thread for its first entry.
@@ -266,9 +313,8 @@ pub unsafe fn enter(
     if thread.first.is_null() {
         prepare(thread, store.config.memory.signals);
     }
-    let mut witness = 0;
-    let here = (&raw const witness).addr();
-    let running = thread.running(here);
+    let witness = Witness::new();
+    let running = thread.running(&witness);
     if running != thread.activation {
         thread.forget_abandoned(running);
     }
@@ -315,8 +361,8 @@ pub unsafe fn enter(
         new.previous_in_store = store.innermost.get();
         new.left_at = (vm.exit_pc, vm.exit_fp);
         new.previous_limit = previous_limit;
-        new.witness = &raw const witness;
-        (&raw mut witness).write_volatile(witness_value(new.witness));
+        new.witness = witness.begin();
+        new.outside = ptr::null();
     }
     vm.stack_limit = limit;
     thread.activation = activation;
@@ -327,8 +373,7 @@ pub unsafe fn enter(
     // contract. The activation stays where it is until the trampoline has returned.
     let trapped = unsafe { trampoline(code, vmctx, args, results, activation.cast()) };
 
-    // SAFETY: this writes to a local variable.
-    unsafe { (&raw mut witness).write_volatile(0) };
+    drop(witness);
     // SAFETY: wasm has been left; this frame is the activation's only user again.
     let activation = unsafe { &mut *activation };
     // SAFETY: as above; the code that ran may have used the block through its own reference.

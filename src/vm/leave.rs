@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::arch;
 use super::code::CodeSpace;
-use super::enter::{Cause, Raised, unwind};
+use super::enter::{Cause, Raised, Witness, unwind};
 use super::libcalls;
 use super::refs::context_node;
 use super::signature::Signature;
@@ -128,14 +128,26 @@ where
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
     let call = HostCall { store, signature: &func.signature, args, results };
-    // SAFETY: the thread's block is there, and nobody else touches it.
-    let activation = unsafe { (*arch::thread()).activation };
+    let witness = Witness::new();
+    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
+    let activation = unsafe {
+        let activation = (*arch::thread()).activation;
+        (*activation).outside = witness.begin();
+        activation
+    };
     let innermost = store.innermost.get();
+    // SAFETY: only this thread uses the store.
+    let limit = unsafe { (*store.vm()).stack_limit };
     let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
-    // The host may have jumped out of entries that it made meanwhile.
-    // SAFETY: as above.
-    unsafe { (*arch::thread()).activation = activation };
+    drop(witness);
+    // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
+    unsafe {
+        (*activation).outside = ptr::null();
+        (*arch::thread()).activation = activation;
+    }
     store.innermost.set(innermost);
+    // SAFETY: as above.
+    unsafe { (*store.vm()).stack_limit = limit };
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,

@@ -20,6 +20,8 @@ pub struct ExternNode {
     node: Node,
     /// Its number; compiled code holds it.
     number: u32,
+    /// What it is found by again, 0 if by nothing.
+    key: usize,
     payload: Payload,
     /// Frames that belong to it. Unlike handles in its data they do not keep alive what only the
     /// object itself refers to.
@@ -46,8 +48,9 @@ pub(super) struct Externs {
     /// The object of each number, from 1 on; null where the number is free.
     nodes: Vec<*const ExternNode>,
     free: Vec<u32>,
-    /// The objects that stand for entities, by the entity's address.
-    entities: HashMap<usize, NonNull<ExternNode>>,
+    /// Objects of which there is one for each address: that of the entity that they stand for, or
+    /// of something that their data keeps alive.
+    by_key: HashMap<usize, NonNull<ExternNode>>,
 }
 
 impl Externs {
@@ -62,14 +65,33 @@ impl Externs {
 impl Store {
     /// Makes a host object that wasm can refer to.
     pub fn new_extern(&self, data: Box<dyn Any>) -> Handle {
-        self.make_extern(Payload::Data(data))
+        self.make_extern(0, Payload::Data(data))
     }
 
-    fn make_extern(&self, payload: Payload) -> Handle {
+    /// The host object for the address `key`; its data, made when there is none yet, keeps alive
+    /// what is there.
+    pub fn extern_for(&self, key: usize, data: impl FnOnce() -> Box<dyn Any>) -> Handle {
+        self.known_extern(key).unwrap_or_else(|| self.make_extern(key, Payload::Data(data())))
+    }
+
+    fn known_extern(&self, key: usize) -> Option<Handle> {
+        let object = *self.externs.borrow().by_key.get(&key)?;
+        // SAFETY: the table only has live objects.
+        Some(unsafe { Handle::new(object.cast(), EntityKind::Extern, object) })
+    }
+
+    fn make_extern(&self, key: usize, payload: Payload) -> Handle {
         let number = self.externs.borrow_mut().take_number();
         let node = Node::new(self, NodeKind::Extern);
-        let host = leak(Box::new(ExternNode { node, number, payload, frames: RefCell::default() }));
-        self.externs.borrow_mut().nodes[number as usize - 1] = host.as_ptr();
+        let host =
+            leak(Box::new(ExternNode { node, number, key, payload, frames: RefCell::default() }));
+        {
+            let mut externs = self.externs.borrow_mut();
+            externs.nodes[number as usize - 1] = host.as_ptr();
+            if key != 0 {
+                externs.by_key.insert(key, host);
+            }
+        }
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
             self.adopt(host.cast());
@@ -84,21 +106,12 @@ impl Store {
             EntityKind::Extern => handle.clone(),
             kind => {
                 let key = handle.raw().as_ptr() as usize;
-                let known = self.externs.borrow().entities.get(&key).copied();
-                match known {
-                    // SAFETY: the table only has live objects.
-                    Some(object) => unsafe {
-                        Handle::new(object.cast(), EntityKind::Extern, object)
-                    },
-                    None => {
-                        let (node, raw) = (handle.node(), handle.raw());
-                        // The object will refer to the entity.
-                        handle.head().escape();
-                        let object = self.make_extern(Payload::Entity { node, kind, raw });
-                        self.externs.borrow_mut().entities.insert(key, object.raw().cast());
-                        object
-                    }
-                }
+                self.known_extern(key).unwrap_or_else(|| {
+                    let (node, raw) = (handle.node(), handle.raw());
+                    // The object will refer to the entity.
+                    handle.head().escape();
+                    self.make_extern(key, Payload::Entity { node, kind, raw })
+                })
             }
         };
         object.head().escape();
@@ -167,12 +180,10 @@ impl ExternNode {
         let mut externs = self.node.store().externs.borrow_mut();
         externs.nodes[self.number as usize - 1] = ptr::null();
         externs.free.push(self.number);
+        externs.by_key.remove(&self.key);
         match self.payload {
             Payload::Data(data) => Some(data),
-            Payload::Entity { raw, .. } => {
-                externs.entities.remove(&(raw.as_ptr() as usize));
-                None
-            }
+            Payload::Entity { .. } => None,
         }
     }
 }

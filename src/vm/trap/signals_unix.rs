@@ -13,7 +13,7 @@ use super::{Start, frames};
 use crate::abi::layout::{INSTANCE_MAGIC, VMContext};
 use crate::vm::arch::{self, Registers};
 use crate::vm::context::Instance;
-use crate::vm::enter::{Raised, unwind};
+use crate::vm::enter::{Raised, Witness, unwind};
 use crate::vm::registry;
 use crate::wasm::TrapCode;
 
@@ -169,18 +169,25 @@ unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c
     unsafe {
         let thread = arch::thread();
         // A handler that was installed after ours and is passed to by us may pass back to us.
-        let latest = usize::from(!(*thread).chaining);
-        let previous = PREVIOUS[latest][number].assume_init();
-        if previous.sa_sigaction == libc::SIG_DFL || previous.sa_sigaction == libc::SIG_IGN {
-            // The instruction is executed again, and its signal then ends the process: these
-            // signals cannot be ignored. One that was sent by somebody is sent again.
-            libc::sigaction(signal, &previous, ptr::null_mut());
-            if (*info).si_code <= 0 {
-                libc::raise(signal);
+        let witness = Witness::new();
+        let outer = (*thread).chaining;
+        let is_passed_back = !outer.is_null() && Witness::is_above(outer, &witness);
+        let previous = PREVIOUS[usize::from(!is_passed_back)][number].assume_init();
+        let is_sent = (*info).si_code <= 0;
+        match previous.sa_sigaction {
+            libc::SIG_IGN if is_sent => return,
+            libc::SIG_DFL | libc::SIG_IGN => {
+                // The instruction is executed again, and its signal then ends the process: faults
+                // cannot be ignored. A signal that was sent by somebody is sent again.
+                libc::sigaction(signal, &previous, ptr::null_mut());
+                if is_sent {
+                    libc::raise(signal);
+                }
+                return;
             }
-            return;
+            _ => {}
         }
-        let was_chaining = std::mem::replace(&mut (*thread).chaining, true);
+        (*thread).chaining = witness.begin();
         if previous.sa_flags & libc::SA_SIGINFO != 0 {
             let handler: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
                 std::mem::transmute(previous.sa_sigaction);
@@ -189,6 +196,6 @@ unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c
             let handler: unsafe extern "C" fn(i32) = std::mem::transmute(previous.sa_sigaction);
             handler(signal);
         }
-        (*thread).chaining = was_chaining;
+        (*thread).chaining = if is_passed_back { outer } else { ptr::null() };
     }
 }
