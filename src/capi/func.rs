@@ -9,7 +9,7 @@ use super::object::{wasm_func_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::types::wasm_functype_t;
 use super::val::{wasm_val_t, wasm_val_vec_t};
-use crate::engine::{Error, Func, RawCall, Slot, Trap};
+use crate::engine::{Error, Func, RawCall, Slot, Store, Trap};
 
 /// A function of the host: gets its arguments, which it borrows, and has to set every result.
 /// Returns null, or a trap, which it passes on.
@@ -254,55 +254,71 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> u
 /// live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_call(
-    func: Option<&wasm_func_t>,
+    func: *const wasm_func_t,
     args: Option<&wasm_val_vec_t>,
     results: *mut wasm_val_vec_t,
 ) -> Option<Box<wasm_trap_t>> {
     guard(None, || {
-        let func = func.or_null_error("the function")?.func();
+        // SAFETY: the contract of this function. The host functions that are called may delete
+        // this one: nothing holds on to it.
+        let numeric = unsafe { func.as_ref() }.or_null_error("the function")?.func().is_numeric();
+        let array = |vec: Option<&wasm_val_vec_t>| match vec {
+            Some(vec) if !vec.data.is_null() => (vec.data, vec.size),
+            _ => (std::ptr::null_mut(), 0),
+        };
         // SAFETY: the contract of this function.
-        match unsafe { call(func, args, results.as_ref()) } {
-            Ok(()) => None,
-            Err(error) => {
-                set_error(LastError::from(&error));
-                Some(wasm_trap_t::from_error(&func.store(), error))
+        let ((args, arg_count), (results, room)) =
+            (array(args), array(unsafe { results.as_ref() }));
+        // SAFETY: as above.
+        let callee = unsafe { (*func).func().callee() };
+        // SAFETY: the contract of this function.
+        let outcome = unsafe {
+            if let Err(error) = has_room((*func).func(), room) {
+                Err(raised(&(*func).func().store(), error))
+            } else if numeric {
+                // Values of numbers have the layout of slots.
+                callee.call(args.cast(), arg_count, results.cast(), raised)
+            } else {
+                call((*func).func().clone(), args, arg_count, results)
             }
-        }
+        };
+        outcome.err()
     })
+}
+
+fn raised(store: &Store, error: Error) -> Box<wasm_trap_t> {
+    set_error(LastError::from(&error));
+    wasm_trap_t::from_error(store, error)
+}
+
+fn has_room(func: &Func, room: usize) -> Result<(), Error> {
+    let wanted = func.result_kinds().len();
+    if room >= wanted {
+        return Ok(());
+    }
+    Err(Error::Type(format!("there is room for {room} results, {wanted} are returned")))
 }
 
 /// # Safety
 ///
-/// The vectors are whole; references among the arguments are live. The buffer of the results can
-/// be written; it may be that of the arguments.
+/// There are `arg_count` values at `args`, references among them live; the buffer of the results
+/// is large enough and can be written; it may be that of the arguments.
 unsafe fn call(
-    func: &Func,
-    args: Option<&wasm_val_vec_t>,
-    results: Option<&wasm_val_vec_t>,
-) -> Result<(), Error> {
-    let array = |vec: Option<&wasm_val_vec_t>| match vec {
-        Some(vec) if !vec.data.is_null() => (vec.data, vec.size),
-        _ => (std::ptr::null_mut(), 0),
+    func: Func,
+    args: *const wasm_val_t,
+    arg_count: usize,
+    results: *mut wasm_val_t,
+) -> Result<(), Box<wasm_trap_t>> {
+    let outcome = if func.ty().has_vectors() {
+        Err(Error::Type("vectors do not fit into wasm_val_t".to_owned()))
+    } else {
+        // SAFETY: the caller's contract.
+        let args = (0..arg_count).map(|i| unsafe { (*args.add(i)).to_val() });
+        args.collect::<Result<Vec<_>, _>>().and_then(|args| func.call(&args))
     };
-    let ((args, arg_count), (results, room)) = (array(args), array(results));
-    let wanted = func.result_kinds().len();
-    if room < wanted {
-        return Err(Error::Type(format!(
-            "there is room for {room} results, {wanted} are returned"
-        )));
-    }
-    if func.is_numeric() {
-        // SAFETY: the caller's contract; values of numbers have the layout of slots.
-        return unsafe { func.call_slots(args.cast(), arg_count, results.cast()) };
-    }
-    if func.ty().has_vectors() {
-        return Err(Error::Type("vectors do not fit into wasm_val_t".to_owned()));
-    }
-    // SAFETY: the caller's contract.
-    let args = (0..arg_count).map(|i| unsafe { (*args.add(i)).to_val() });
-    let values = func.call(&args.collect::<Result<Vec<_>, _>>()?)?;
+    let values = outcome.map_err(|error| raised(&func.store(), error))?;
     for (i, value) in values.iter().enumerate() {
-        // SAFETY: the caller's contract; there is room (see above).
+        // SAFETY: the caller's contract.
         unsafe { results.add(i).write(wasm_val_t::from_val(value)) };
     }
     Ok(())

@@ -29,9 +29,10 @@ pub unsafe extern "C" fn wasm_instance_new(
             // SAFETY: the contract of this function.
             unsafe { trap.write(None) };
         }
+        // The start function may call host functions that delete both.
         // SAFETY: the contract of this function.
-        let store = &unsafe { shared(store, "the store") }?.0;
-        let module = module.or_null_error("the module")?.module();
+        let store = &unsafe { shared(store, "the store") }?.0.clone();
+        let module = &module.or_null_error("the module")?.module().clone();
         // SAFETY: the contract of this function.
         let imports = imports.map_or(&[][..], |imports| unsafe { imports.as_slice() });
         let instance =

@@ -1,6 +1,7 @@
 //! Functions: calling them, and making them of closures.
 
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::entity::entities;
@@ -8,7 +9,9 @@ use super::instance::{Handle, Instance};
 use super::store::Store;
 use super::value::Val;
 use super::{Error, Memory, Trap};
+use crate::abi::layout::VMFuncRef;
 use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
+use crate::vm;
 use crate::vm::enter::enter;
 use crate::vm::leave::{HostCall, HostError};
 use crate::vm::signature::Signature;
@@ -156,7 +159,9 @@ impl Func {
     /// [`Error::Type`] when the arguments are not what the function takes, [`Error::Trap`] when it
     /// traps.
     pub fn call(&self, args: &[Val]) -> Result<Vec<Val>, Error> {
-        let ty = self.ty();
+        // A host function that is called may delete the last other handle.
+        let this = self.clone();
+        let ty = this.ty();
         if args.len() != ty.params().len() {
             let (wanted, got) = (ty.params().len(), args.len());
             return Err(Error::Type(format!("{got} arguments are given, {wanted} are wanted")));
@@ -179,59 +184,98 @@ impl Func {
             // SAFETY: the function has written all results.
             types.map(|(i, ty)| unsafe { load(&store, *ty, results.start(), i) }).collect()
         });
-        if self.signature().has_refs() {
-            store.vm().settle();
-        }
+        // SAFETY: `store` owns the store.
+        unsafe { store.vm().left() };
         Ok(values?)
     }
 
-    /// Calls a function with numbers that lie in slots already; results are written to slots,
-    /// kinds included, when it returns.
+    /// What a call with slots needs of the function.
+    pub fn callee(&self) -> Callee {
+        Callee { func: self.handle().func_ref(), store: NonNull::from(&**self.handle().store()) }
+    }
+}
+
+/// A function as it is called most cheaply. No handle: it keeps nothing alive.
+#[derive(Clone, Copy)]
+pub struct Callee {
+    func: NonNull<VMFuncRef>,
+    store: NonNull<vm::store::Store>,
+}
+
+impl Callee {
+    /// Calls the function with numbers that lie in slots already; results are written to slots,
+    /// kinds included, when it returns. `on_error` gets the store as well, which a host function
+    /// may have deleted meanwhile.
     ///
     /// # Safety
     ///
-    /// There are `arg_count` slots at `args`, and room for as many results as the function has at
-    /// `results`; the two may be the same.
+    /// There is a handle to the function when this is called; it may be deleted in the course of
+    /// the call. There are `arg_count` slots at `args`, and room for as many results as the
+    /// function has at `results`; the two may be the same.
     ///
     /// # Errors
     ///
-    /// [`Error::Type`] when counts or kinds are not the function's, or it is not numeric;
-    /// [`Error::Trap`] when it traps.
-    pub unsafe fn call_slots(
-        &self,
+    /// What `on_error` makes of [`Error::Type`] when counts or kinds are not the function's, or it
+    /// is not numeric; and of [`Error::Trap`] when it traps.
+    pub unsafe fn call<E>(
+        self,
         args: *const Slot,
         arg_count: usize,
         results: *mut Slot,
-    ) -> Result<(), Error> {
-        let signature = self.signature();
-        let params = signature.param_kinds();
-        if arg_count != params.len() || !self.is_numeric() {
-            return Err(self.refuse_slots(arg_count));
-        }
-        for (i, kind) in params.iter().enumerate() {
-            // SAFETY: the caller's contract.
-            if unsafe { (*args.add(i)).kind } != *kind {
-                return Err(Error::Type(format!("argument {i} is of the wrong kind")));
-            }
+        on_error: impl FnOnce(&Store, Error) -> E,
+    ) -> Result<(), E> {
+        // SAFETY: the caller's contract; what has been there when wasm was entered is alive until
+        // `left` is called.
+        let (store, signature) =
+            unsafe { (self.store.as_ref(), &*self.func.as_ref().ty.cast::<Signature>()) };
+        // SAFETY: the caller's contract.
+        if let Some(error) = unsafe { refuse_slots(signature, args, arg_count) } {
+            return Err(on_error(&Store::of_vm(store), error));
         }
         // SAFETY: the arrays are as large as the type says (the caller's contract), the arguments
         // have its kinds, and all bits of numbers are good. Arguments are only read.
-        unsafe { run(self.handle(), args.cast_mut().cast(), results.cast()) }?;
-        for (i, kind) in signature.result_kinds().iter().enumerate() {
-            // SAFETY: the caller's contract.
-            unsafe { (*results.add(i)).kind = *kind };
-        }
-        Ok(())
+        let outcome = unsafe { enter(store, self.func, args.cast_mut().cast(), results.cast()) };
+        let outcome = match outcome {
+            Ok(()) => {
+                for (i, kind) in signature.result_kinds().iter().enumerate() {
+                    // SAFETY: the caller's contract.
+                    unsafe { (*results.add(i)).kind = *kind };
+                }
+                Ok(())
+            }
+            Err(raised) => {
+                Err(on_error(&Store::of_vm(store), Error::Trap(Trap::from_raised(*raised))))
+            }
+        };
+        // SAFETY: the store is not used after this.
+        unsafe { store.left() };
+        outcome
     }
+}
 
-    #[cold]
-    fn refuse_slots(&self, got: usize) -> Error {
-        let wanted = self.param_kinds().len();
-        if got != wanted {
-            return Error::Type(format!("{got} arguments are given, {wanted} are wanted"));
-        }
-        Error::Type("the function does not only take and return numbers".to_owned())
+/// Why a function cannot be called with these slots.
+///
+/// # Safety
+///
+/// There are `count` slots at `args`.
+#[inline]
+unsafe fn refuse_slots(signature: &Signature, args: *const Slot, count: usize) -> Option<Error> {
+    let params = signature.param_kinds();
+    if count != params.len() {
+        let wanted = params.len();
+        return Some(Error::Type(format!("{count} arguments are given, {wanted} are wanted")));
     }
+    if signature.has_refs() || signature.has_vectors() {
+        let message = "the function does not only take and return numbers";
+        return Some(Error::Type(message.to_owned()));
+    }
+    for (i, kind) in params.iter().enumerate() {
+        // SAFETY: the caller's contract.
+        if unsafe { (*args.add(i)).kind } != *kind {
+            return Some(Error::Type(format!("argument {i} is of the wrong kind")));
+        }
+    }
+    None
 }
 
 /// Calls the function that `handle` is to.

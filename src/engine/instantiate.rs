@@ -152,7 +152,10 @@ fn run_start(instance: &Instance) -> Result<(), Error> {
     let Some(start) = info.start else { return Ok(()) };
     let handle = vm(instance).func_handle(start, info.func_refs[start]);
     // SAFETY: a start function has neither parameters nor results.
-    unsafe { run(&handle, std::ptr::null_mut(), std::ptr::null_mut()) }.map_err(Error::Trap)
+    let outcome = unsafe { run(&handle, std::ptr::null_mut(), std::ptr::null_mut()) };
+    // SAFETY: the handle owns the store.
+    unsafe { handle.store().left() };
+    outcome.map_err(Error::Trap)
 }
 
 fn func_ref(instance: &Instance, func: FuncIndex) -> u64 {

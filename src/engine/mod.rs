@@ -31,7 +31,7 @@ use crate::vm::store::StoreConfig;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
-pub use func::{Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
+pub use func::{Callee, Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
 pub use linker::Linker;

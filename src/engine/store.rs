@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ptr;
 use std::rc::{Rc, Weak};
 
 use super::module::Module;
 use super::{Engine, Error};
 use crate::vm;
-use crate::vm::store::Handle;
+use crate::vm::store::{Handle, StoreRc};
 
 /// Where instances, and all that they are made of, live. Cloning it gives another handle to the
 /// same; what is in it keeps it alive too.
@@ -15,7 +16,7 @@ use crate::vm::store::Handle;
 /// What nothing refers to any more is freed while the store lives, unless code of the store is
 /// running: then it waits for that to end.
 #[derive(Clone)]
-pub struct Store(Rc<vm::store::Store>);
+pub struct Store(StoreRc);
 
 /// What `vm` keeps for us.
 struct Owner {
@@ -28,7 +29,7 @@ impl Store {
     /// An empty store.
     pub fn new(engine: &Engine) -> Store {
         let owner = Owner { engine: engine.clone(), modules: RefCell::default() };
-        Store(vm::store::Store::new(engine.store_config(), Box::new(owner)))
+        Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
     }
 
     /// The store of what `handle` is to.
@@ -47,7 +48,7 @@ impl Store {
 
     /// Whether both are the same store.
     pub fn is(&self, other: &Store) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        ptr::eq(&*self.0, &*other.0)
     }
 
     /// Frees everything that nothing reaches, now. Without it that happens often enough to keep
@@ -91,7 +92,7 @@ impl Store {
 
     /// Fails unless `handle` is to something in this store.
     pub(super) fn check(&self, handle: &Handle) -> Result<(), Error> {
-        if Rc::ptr_eq(handle.store(), &self.0) {
+        if ptr::eq(&**handle.store(), &*self.0) {
             return Ok(());
         }
         Err(Error::Type("the object belongs to another store".to_owned()))

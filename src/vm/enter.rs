@@ -152,19 +152,20 @@ impl Thread {
     #[cold]
     fn forget_abandoned(&mut self, running: *mut Activation) {
         while self.activation != running {
-            // SAFETY: a thread's activations live as long as the thread; a store that has an outer
-            // entry is alive.
+            // SAFETY: a thread's activations live as long as the thread. Their stores are alive:
+            // the last owner of one leaves it alone as long as it is entered.
             unsafe {
                 let abandoned = &mut *self.activation;
                 abandoned.raised = None;
                 self.activation = abandoned.previous;
-                let outer = self.newest_in(abandoned.store);
-                if !outer.is_null() {
-                    let store = &*abandoned.store;
-                    store.innermost.set(outer);
-                    ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
-                    (*store.vm()).stack_limit = abandoned.previous_limit;
+                let store = &*abandoned.store;
+                let outer = self.newest_in(store);
+                store.innermost.set(outer);
+                if outer.is_null() {
+                    store.entered.store(ptr::null_mut(), Ordering::Relaxed);
                 }
+                ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
+                (*store.vm()).stack_limit = abandoned.previous_limit;
             }
         }
     }
@@ -267,6 +268,12 @@ fn release() {
     // is taken apart here.
     unsafe {
         let thread = &mut *arch::thread();
+        while let Some(abandoned) = thread.activation.as_ref() {
+            let store = abandoned.store;
+            thread.forget_abandoned(abandoned.previous);
+            (*store).left();
+        }
+        let thread = &mut *arch::thread();
         let mut next = std::mem::replace(&mut thread.first, ptr::null_mut());
         while !next.is_null() {
             let activation = next;
@@ -282,8 +289,10 @@ fn release() {
 }
 
 /// Calls a function. Arguments and results are arrays as [`crate::abi::signature`] lays them out;
-/// references among the arguments must be live, and are given away. When references are among the
-/// results, the caller calls [`Store::settle`] as soon as it holds them by handles.
+/// references among the arguments must be live, and are given away. The caller then calls
+/// [`Store::left`], as soon as it holds references among the results by handles; until then
+/// everything in the store that was there before is alive, even if a host function has deleted the
+/// last handles of it.
 ///
 /// # Safety
 ///
@@ -322,10 +331,6 @@ pub unsafe fn enter(
     if !inside.is_null() && !ptr::eq(inside, thread) {
         let message = "the store is in use by another thread";
         return Err(Raised::outside(Cause::Internal(message.to_owned())));
-    }
-    if !inside.is_null() && store.innermost.get() != running {
-        // Another store was entered meanwhile, or this one's entries are abandoned.
-        store.innermost.set(thread.newest_in(store));
     }
     if store.is_borrowed() {
         let message = "a memory of the store is borrowed";
@@ -386,15 +391,27 @@ pub unsafe fn enter(
     vm.stack_limit = activation.previous_limit;
     if !nested {
         store.entered.store(ptr::null_mut(), Ordering::Relaxed);
-        if !signature.has_refs() {
-            store.settle();
-        }
     }
     if trapped == 0 {
         Ok(())
     } else {
         Err(activation.raised.take().expect("whoever resumes here has left the reason"))
     }
+}
+
+/// Whether code of `store` runs on `thread`, which has entered it.
+pub(super) fn is_inside(thread: *mut Thread, store: &Store) -> bool {
+    if thread != arch::thread() {
+        return true;
+    }
+    // SAFETY: it is the current thread's block, which nobody else touches meanwhile.
+    let thread = unsafe { &mut *thread };
+    let witness = Witness::new();
+    let running = thread.running(&witness);
+    if running != thread.activation {
+        thread.forget_abandoned(running);
+    }
+    !thread.newest_in(store).is_null()
 }
 
 /// Ends execution on this thread up to the newest entry. The frames in between have nothing left

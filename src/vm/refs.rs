@@ -31,6 +31,8 @@ pub struct ExternNode {
 /// A [`Frame`] that is no root.
 struct KeptFrame {
     instance: NonNull<Instance>,
+    /// What keeps the instance alive if it is in another store.
+    root: Option<Handle>,
     func: DefinedFuncIndex,
     offset: u32,
 }
@@ -152,7 +154,10 @@ impl ExternNode {
             .iter()
             .map(|Frame { instance, func, offset }| {
                 instance.head().escape();
-                KeptFrame { instance: instance.raw().cast(), func: *func, offset: *offset }
+                let is_elsewhere = !ptr::eq(&**instance.store(), self.node.store());
+                let root = is_elsewhere.then(|| instance.clone());
+                let instance = instance.raw().cast();
+                KeptFrame { instance, root, func: *func, offset: *offset }
             })
             .collect();
     }
@@ -169,21 +174,28 @@ impl ExternNode {
     }
 
     pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
-        self.frames.borrow().iter().for_each(|frame| visit(frame.instance.cast()));
+        let frames = self.frames.borrow();
+        let inside = frames.iter().filter(|frame| frame.root.is_none());
+        inside.for_each(|frame| visit(frame.instance.cast()));
         if let Payload::Entity { node, .. } = &self.payload {
             visit(*node);
         }
     }
 
-    /// Gives the number back; what the embedder has put in it.
-    pub(super) fn into_data(self) -> Option<Box<dyn Any>> {
+    /// Gives the number back; what the embedder has put in it, and handles to other stores, go to
+    /// `garbage`.
+    pub(super) fn take_apart(self, garbage: &mut Vec<Box<dyn Any>>) {
         let mut externs = self.node.store().externs.borrow_mut();
         externs.nodes[self.number as usize - 1] = ptr::null();
         externs.free.push(self.number);
         externs.by_key.remove(&self.key);
-        match self.payload {
-            Payload::Data(data) => Some(data),
-            Payload::Entity { .. } => None,
+        let frames = self.frames.into_inner();
+        let elsewhere: Vec<_> = frames.into_iter().filter_map(|frame| frame.root).collect();
+        if !elsewhere.is_empty() {
+            garbage.push(Box::new(elsewhere));
+        }
+        if let Payload::Data(data) = self.payload {
+            garbage.push(data);
         }
     }
 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::context::Instance;
-use super::enter::{Activation, Thread};
+use super::enter::{self, Activation, Thread};
 use super::global::Global;
 use super::leave::{HostError, HostFunc};
 use super::memory::{Memory, MemoryConfig};
@@ -61,6 +61,8 @@ pub struct Store {
     /// What belonged to freed nodes and runs code of the embedder when it is dropped.
     garbage: RefCell<Vec<Box<dyn Any>>>,
     freeing: Cell<bool>,
+    /// Whether the last owner has gone while code of the store ran: what runs it last is its owner.
+    orphaned: Cell<bool>,
     /// What has to live as long as the store.
     owner: Box<dyn Any>,
 }
@@ -166,8 +168,8 @@ pub struct HostGlobal {
 
 impl Store {
     /// An empty store. `owner` is dropped after everything in it.
-    pub fn new(config: StoreConfig, owner: Box<dyn Any>) -> Rc<Store> {
-        Rc::new(Store {
+    pub fn create(config: StoreConfig, owner: Box<dyn Any>) -> StoreRc {
+        StoreRc(ManuallyDrop::new(Rc::new(Store {
             vm: UnsafeCell::new(VMStore { stack_limit: 0, exit_fp: 0, exit_pc: 0 }),
             config,
             entered: AtomicPtr::new(ptr::null_mut()),
@@ -182,8 +184,9 @@ impl Store {
             attachments: RefCell::default(),
             garbage: RefCell::default(),
             freeing: Cell::new(false),
+            orphaned: Cell::new(false),
             owner,
-        })
+        })))
     }
 
     /// What compiled code sees of it.
@@ -203,11 +206,11 @@ impl Store {
     }
 
     /// Another owner of the store.
-    pub fn share(&self) -> Rc<Store> {
-        // SAFETY: stores are only ever made inside an `Rc` (see `new`), and `self` is one of them.
+    pub fn share(&self) -> StoreRc {
+        // SAFETY: stores are only ever made inside an `Rc` (see `create`), and `self` is one of them.
         unsafe {
             Rc::increment_strong_count(self);
-            Rc::from_raw(self)
+            StoreRc(ManuallyDrop::new(Rc::from_raw(self)))
         }
     }
 
@@ -282,7 +285,8 @@ impl Store {
 
     /// Whether code of the store is running.
     pub fn is_entered(&self) -> bool {
-        !self.entered.load(Ordering::Relaxed).is_null()
+        let thread = self.entered.load(Ordering::Relaxed);
+        !thread.is_null() && enter::is_inside(thread, self)
     }
 
     /// Keeps code of the store from running until what is returned is dropped; none if that is
@@ -323,7 +327,7 @@ impl Store {
 
     /// Frees what has become unreachable: what can be freed at once, and the rest if so much is
     /// waiting that the effort pays.
-    pub fn settle(&self) {
+    fn settle(&self) {
         if self.is_busy() {
             return;
         }
@@ -343,6 +347,21 @@ impl Store {
         let waiting = self.waiting.get();
         if waiting > 0 && waiting.saturating_mul(EFFORT_PER_WAITING) >= self.mark_cost.get() {
             self.collect();
+        }
+    }
+
+    /// Does what had to wait while code of the store ran: called when the host has taken over what
+    /// the outermost entry has returned.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the store, or does not use it any more.
+    pub unsafe fn left(&self) {
+        self.settle();
+        if self.orphaned.get() && !self.is_entered() {
+            self.orphaned.set(false);
+            // SAFETY: the last owner has left its share to whoever gets here.
+            drop(StoreRc(ManuallyDrop::new(unsafe { Rc::from_raw(self) })));
         }
     }
 
@@ -513,8 +532,7 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
             NodeKind::Extern => {
-                let host = Box::from_raw(node.cast::<ExternNode>().as_ptr());
-                garbage.extend(host.into_data());
+                Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);
             }
         }
     }
@@ -550,9 +568,38 @@ pub enum EntityKind {
     Extern,
 }
 
+/// An owner of a store. Should the last one go while code of the store runs, the store goes when
+/// that ends.
+pub struct StoreRc(ManuallyDrop<Rc<Store>>);
+
+impl std::ops::Deref for StoreRc {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.0
+    }
+}
+
+impl Clone for StoreRc {
+    fn clone(&self) -> StoreRc {
+        StoreRc(self.0.clone())
+    }
+}
+
+impl Drop for StoreRc {
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 && self.is_entered() {
+            self.orphaned.set(true);
+            return;
+        }
+        // SAFETY: dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
+
 /// A root: keeps its store, and in it the node of an entity, alive.
 pub struct Handle {
-    store: ManuallyDrop<Rc<Store>>,
+    store: ManuallyDrop<StoreRc>,
     node: NonNull<Node>,
     kind: EntityKind,
     raw: NonNull<u8>,
@@ -573,7 +620,7 @@ impl Handle {
     }
 
     /// The store.
-    pub fn store(&self) -> &Rc<Store> {
+    pub fn store(&self) -> &StoreRc {
         &self.store
     }
 
