@@ -23,11 +23,10 @@ BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
 NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
-NEED_WASMTIME := wasmtime==50.*
-GUESTS := clang=clang wasm-ld=lld
+NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
 .PHONY: all help lib debug bench headers check check-format check-lints check-rooms check-headers test \
-  test-rust test-c test-valgrind test-install spec demo guests install uninstall clean
+  test-rust test-c test-valgrind soak test-install spec demo guests install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
 
@@ -94,6 +93,18 @@ test-c: lib ## the C programs against the shared and the static library
 test-valgrind: debug ## the C programs under valgrind
 	tests-c/run.sh valgrind
 
+soak: lib ## make, use and delete everything 100000 times
+	TEST_SOAK=1 tests-c/run.sh shared soak
+
+# The standard library that comes with Rust is not built for the sanitizer: tests-c/tsan.supp.
+TSAN := target/tsan/x86_64-unknown-linux-gnu/debug
+test-tsan: ## the C program of many threads under ThreadSanitizer
+	@scripts/need.sh $(NEED_BUILD) setarch=util-linux
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	  $(CARGO) rustc --lib --crate-type staticlib --no-default-features \
+	  --target x86_64-unknown-linux-gnu --target-dir target/tsan
+	tests-c/run.sh tsan threads
+
 # A program finds the installed library by pkg-config, shared and static.
 test-install: lib
 	@rm -rf $(STAGE)
@@ -131,7 +142,11 @@ guests: ## rebuild the WebAssembly programs that the tests use
 	clang --target=wasm32-wasi -O2 -std=c11 -Wall -Wextra -Werror \
 	  -Wl,--export-table,--growable-table,--strip-debug $< -o $@
 
-install: lib ## install below PREFIX, in DESTDIR
+# Builds only what is not there: root may have no cargo.
+$(SO):
+	@$(MAKE) --no-print-directory lib
+
+install: $(SO) ## install below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
 	install -s -m 755 $(OUT)/tenon $(DESTDIR)$(BINDIR)

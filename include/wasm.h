@@ -834,7 +834,9 @@ WASM_API_EXTERN size_t wasm_func_result_arity(const wasm_func_t *func);
 
 /*
  Calls a function. Returns null when it returns, its results in `results`; else a trap, also
- when there are too few or too many arguments or results, or arguments of a wrong kind.
+ when there are too few or too many arguments, arguments of a wrong kind, or too little room for
+ the results; more room than needed is left alone. A null function is not called: the last error
+ alone tells.
 
  Ownership: borrows function and arguments; the caller owns the trap, and references among the
  results.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs the C tests: run.sh shared|static|valgrind [NAME…]
+# Builds and runs the C tests: run.sh shared|static|valgrind|tsan [NAME…]
 #
 # Works on the headers in include and the library in target/release; under valgrind on that in
 # target/debug, because valgrind takes some of what the optimizer does for errors. Prints a line for each program,
@@ -20,6 +20,10 @@ CC=${CC:-cc}
 CFLAGS=${CFLAGS:-"-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers"}
 
 case $mode in
+  tsan)
+    runtime=$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-gnu/lib/librustc-stable_rt.tsan.a
+    link="target/tsan/x86_64-unknown-linux-gnu/debug/libtenon.a -Wl,--whole-archive,--export-dynamic
+      $runtime -Wl,--no-whole-archive -lgcc_s -lutil -lrt -lstdc++" ;;
   static) link="$lib/libtenon.a -lgcc_s -lutil -lrt" ;;
   *) link="-L$lib -ltenon -Wl,-rpath,$lib" ;;
 esac
@@ -27,6 +31,9 @@ case $mode in
   valgrind)
     run="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
     export TEST_EXPLICIT_CHECKS=1 TEST_VALGRIND=1 ;;
+  tsan)
+    run="setarch -R"
+    export TEST_VALGRIND=1 TSAN_OPTIONS="suppressions=$PWD/tests-c/tsan.supp history_size=7" ;;
   *) run="" ;;
 esac
 

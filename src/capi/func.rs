@@ -243,7 +243,9 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> u
 }
 
 /// Calls a function. Returns null when it returns, its results in `results`; else a trap, also
-/// when there are too few or too many arguments or results, or arguments of a wrong kind.
+/// when there are too few or too many arguments, arguments of a wrong kind, or too little room for
+/// the results; more room than needed is left alone. A null function is not called: the last error
+/// alone tells.
 ///
 /// Ownership: borrows function and arguments; the caller owns the trap, and references among the
 /// results.

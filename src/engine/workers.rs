@@ -43,14 +43,18 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
         }
     };
     thread::scope(|scope| {
-        let mut started = 0;
+        let mut started = Vec::with_capacity(workers);
         for _ in 0..workers {
             let worker = thread::Builder::new().stack_size(WORKER_STACK).name("tenon".to_owned());
-            started += usize::from(worker.spawn_scoped(scope, work).is_ok());
+            started.extend(worker.spawn_scoped(scope, work));
         }
-        if started == 0 {
+        if started.is_empty() {
             // The embedder, or the system, allows no threads.
             vm::stack::on_own_stack(WORKER_STACK, work);
+        }
+        // The scope would wait by itself, but for the work alone: this waits for the threads' end.
+        for outcome in started.into_iter().map(thread::ScopedJoinHandle::join) {
+            outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     });
 }

@@ -74,13 +74,12 @@ impl Memory {
         let size = (ty.limits.min * PAGE_SIZE) as usize;
         let memory = match memory.try_reserve(config, size) {
             Ok(()) => memory,
-            Err(_) if memory.style == MemoryStyle::Guarded => {
+            Err(_) => {
                 let checked = Memory { style: MemoryStyle::Checked, ..memory };
                 let less = MemoryConfig { reservation: 0, ..*config };
                 checked.try_reserve(&less, size)?;
                 checked
             }
-            Err(error) => return Err(error),
         };
         memory.set_len(size);
         Ok(memory)

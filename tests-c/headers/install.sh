@@ -35,7 +35,13 @@ if readelf -d "$work/static" | grep -q libtenon; then
   exit 1
 fi
 
+# The example that the README shows.
+# shellcheck disable=SC2046
+${CC:-cc} examples/01-hello.c -o "$work/hello" $(pkg-config --cflags --libs tenon)
+LD_LIBRARY_PATH=$prefix/lib "$work/hello" >/dev/null
+sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' | cmp - examples/01-hello.c
+
 # Beside the API the static library has no name that could clash with anything.
 [ -z "$(nm -g --defined-only "$prefix/lib/libtenon.a" 2>/dev/null | awk 'NF == 3 { print $3 }' |
   grep -vE '^(wasm|wasi|wasmer|tenon)_')" ]
-echo "2 passed, 0 failed"
+echo "3 passed, 0 failed"
