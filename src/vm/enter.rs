@@ -148,38 +148,29 @@ impl Thread {
         activation
     }
 
-    /// Forgets the entries that are newer than `running`: they are abandoned.
-    #[cold]
-    fn forget_abandoned(&mut self, running: *mut Activation) {
+    /// Forgets the entries that are newer than `running`: they are abandoned. Returns the stores
+    /// that nobody owns any more.
+    fn forget_abandoned(&mut self, running: *mut Activation) -> Vec<*const Store> {
+        let mut orphans = Vec::new();
         while self.activation != running {
-            // SAFETY: a thread's activations live as long as the thread. Their stores are alive:
-            // the last owner of one leaves it alone as long as it is entered.
+            // SAFETY: a thread's activations live as long as the thread, and they forget a store
+            // that is dropped.
             unsafe {
                 let abandoned = &mut *self.activation;
                 abandoned.raised = None;
                 self.activation = abandoned.previous;
-                let store = &*abandoned.store;
-                let outer = self.newest_in(store);
+                let Some(store) = abandoned.store.as_ref() else { continue };
+                let outer = newest_in(self.activation, store);
                 store.innermost.set(outer);
-                if outer.is_null() {
-                    store.entered.store(ptr::null_mut(), Ordering::Relaxed);
-                }
                 ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
                 (*store.vm()).stack_limit = abandoned.previous_limit;
+                if outer.is_null() {
+                    store.entered.store(ptr::null_mut(), Ordering::Relaxed);
+                    orphans.extend(store.is_orphaned().then_some(abandoned.store));
+                }
             }
         }
-    }
-
-    /// The newest entry into a store, null if there is none.
-    fn newest_in(&self, store: *const Store) -> *mut Activation {
-        let mut activation = self.activation;
-        // SAFETY: a thread's activations live as long as the thread.
-        unsafe {
-            while !activation.is_null() && !ptr::eq((*activation).store, store) {
-                activation = (*activation).previous;
-            }
-        }
-        activation
+        orphans
     }
 
     /// The activation for the next entry, if there is memory for one.
@@ -194,6 +185,28 @@ impl Thread {
             *place = new_activation();
         }
         NonNull::new(*place)
+    }
+}
+
+/// The newest entry into a store from `activation` outwards, null if there is none.
+fn newest_in(mut activation: *mut Activation, store: *const Store) -> *mut Activation {
+    // SAFETY: a thread's activations live as long as the thread.
+    unsafe {
+        while !activation.is_null() && !ptr::eq((*activation).store, store) {
+            activation = (*activation).previous;
+        }
+    }
+    activation
+}
+
+/// Forgets the current thread's entries that are newer than `running`; what only they kept goes.
+#[cold]
+fn forget_abandoned(running: *mut Activation) {
+    // SAFETY: nobody else touches this thread's block meanwhile.
+    let orphans = unsafe { (*arch::thread()).forget_abandoned(running) };
+    for store in orphans {
+        // SAFETY: nobody uses the store: it has no owner, and none of its code runs.
+        unsafe { (*store).left() };
     }
 }
 
@@ -267,12 +280,7 @@ fn release() {
     // SAFETY: the thread is about to end and not inside wasm; what it has is its own, made as it
     // is taken apart here.
     unsafe {
-        let thread = &mut *arch::thread();
-        while let Some(abandoned) = thread.activation.as_ref() {
-            let store = abandoned.store;
-            thread.forget_abandoned(abandoned.previous);
-            (*store).left();
-        }
+        forget_abandoned(ptr::null_mut());
         let thread = &mut *arch::thread();
         let mut next = std::mem::replace(&mut thread.first, ptr::null_mut());
         while !next.is_null() {
@@ -325,8 +333,10 @@ pub unsafe fn enter(
     let witness = Witness::new();
     let running = thread.running(&witness);
     if running != thread.activation {
-        thread.forget_abandoned(running);
+        forget_abandoned(running);
     }
+    // SAFETY: as above; the embedder's code may have run.
+    let thread = unsafe { &mut *arch::thread() };
     let inside = store.entered.load(Ordering::Relaxed);
     if !inside.is_null() && !ptr::eq(inside, thread) {
         let message = "the store is in use by another thread";
@@ -400,18 +410,25 @@ pub unsafe fn enter(
 }
 
 /// Whether code of `store` runs on `thread`, which has entered it.
-pub(super) fn is_inside(thread: *mut Thread, store: &Store) -> bool {
-    if thread != arch::thread() {
+pub(super) fn is_inside(thread: *const Thread, store: &Store) -> bool {
+    if !ptr::eq(thread, arch::thread()) {
         return true;
     }
-    // SAFETY: it is the current thread's block, which nobody else touches meanwhile.
-    let thread = unsafe { &mut *thread };
-    let witness = Witness::new();
-    let running = thread.running(&witness);
-    if running != thread.activation {
-        thread.forget_abandoned(running);
+    // SAFETY: it is the current thread's block, which nobody changes meanwhile.
+    let thread = unsafe { &*thread };
+    !newest_in(thread.running(&Witness::new()), store).is_null()
+}
+
+/// Makes the current thread's entries forget a store, which is being dropped: they are abandoned.
+pub(super) fn forget_store(store: &Store) {
+    // SAFETY: a thread's activations live as long as the thread.
+    unsafe {
+        let mut activation = newest_in((*arch::thread()).activation, store);
+        while !activation.is_null() {
+            (*activation).store = ptr::null();
+            activation = newest_in(activation, store);
+        }
     }
-    !thread.newest_in(store).is_null()
 }
 
 /// Ends execution on this thread up to the newest entry. The frames in between have nothing left

@@ -365,6 +365,11 @@ impl Store {
         }
     }
 
+    /// Whether the last owner has gone while code of the store ran.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.orphaned.get()
+    }
+
     /// Frees everything that nothing reaches. Does nothing while code of the store runs.
     pub fn collect(&self) {
         if self.is_busy() {
@@ -540,6 +545,10 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        if !self.entered.load(Ordering::Relaxed).is_null() {
+            enter::forget_store(self);
+            self.entered.store(ptr::null_mut(), Ordering::Relaxed);
+        }
         // Handles keep their store alive, so nothing in it has a root any more.
         let nodes = self.nodes.get_mut().clone();
         self.free(nodes);
