@@ -247,6 +247,7 @@ static void traps(void) {
   wasm_trap_message(trap, NULL);
   wasm_trap_trace(trap, NULL);
   check(tenon_trap_code(NULL) == TENON_TRAP_NONE);
+  check(!tenon_trap_exit_status(NULL, NULL) && !tenon_trap_exit_status(trap, NULL));
   wasm_trap_delete(trap);
 }
 

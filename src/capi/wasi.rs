@@ -35,6 +35,16 @@ pub struct wasi_env_t {
     stderr: Option<Capture>,
 }
 
+impl wasi_env_t {
+    /// None, and the last error, for another store than that of the state.
+    fn check(&self, store: &Store) -> Option<()> {
+        if self.store.is(store) {
+            return Some(());
+        }
+        refuse("the state belongs to another store")
+    }
+}
+
 own! {
     wasi_config_t wasi_config_delete;
     wasi_env_t wasi_env_delete;
@@ -370,6 +380,7 @@ pub unsafe extern "C" fn wasi_env_set_memory(env: *mut wasi_env_t, memory: Optio
         // SAFETY: the contract of this function.
         let env = unsafe { shared(env, "the state") }?;
         let memory = memory.or_null_error("the memory")?.memory();
+        env.check(&memory.store())?;
         env.wasi.set_memory(memory);
         Some(())
     });
@@ -394,9 +405,8 @@ pub unsafe extern "C" fn wasi_env_initialize_instance(
         let (env, store) = unsafe { (shared(env, "the state")?, shared(store, "the store")?) };
         // SAFETY: the contract of this function.
         let instance = unsafe { shared(instance, "the instance") }?.instance();
-        if !instance.store().is(&store.0) {
-            return refuse("the instance belongs to another store");
-        }
+        env.check(&store.0)?;
+        env.check(&instance.store())?;
         match instance.memory("memory") {
             Some(memory) => env.wasi.set_memory(&memory),
             None => return refuse("the instance exports no memory named `memory`"),
@@ -433,6 +443,7 @@ pub unsafe extern "C" fn wasi_get_imports(
         // SAFETY: the contract of this function.
         let env = unsafe { shared(env, "the state") }?;
         let module = module.or_null_error("the module")?.module();
+        env.check(store)?;
         let items = env.wasi.imports(store, module).or_error()?;
         let missing = report_missing(module, &items);
         let items = items.iter().map(|item| match item {
@@ -593,6 +604,7 @@ pub unsafe extern "C" fn wasi_get_start_function(
 pub type wasi_version_t = i32;
 
 const INVALID: wasi_version_t = -1;
+const SNAPSHOT0: wasi_version_t = 1;
 const SNAPSHOT1: wasi_version_t = 2;
 
 /// Returns the version of WASI that a module is for, by the names of the modules it imports from;
@@ -607,9 +619,12 @@ const SNAPSHOT1: wasi_version_t = 2;
 pub unsafe extern "C" fn wasi_get_wasi_version(module: Option<&wasm_module_t>) -> wasi_version_t {
     guard(INVALID, || {
         let Some(module) = module.or_null_error("the module") else { return INVALID };
-        let mut imports = module.module().imports();
-        if imports.any(|import| import.module == wasi::MODULE) {
-            return SNAPSHOT1;
+        for import in module.module().imports() {
+            match import.module {
+                wasi::MODULE => return SNAPSHOT1,
+                "wasi_unstable" => return SNAPSHOT0,
+                _ => {}
+            }
         }
         set_error(LastError::new(ErrorCode::Argument, "the module imports nothing of WASI"));
         INVALID
