@@ -3,7 +3,7 @@
 use super::module::Module;
 use super::tiers::{self, Tiers};
 use super::{Engine, Error};
-use crate::compile::{Artifact, MAGIC, Settings};
+use crate::compile::{Artifact, FORMAT, MAGIC, Settings, VERSION};
 use crate::module;
 use crate::vm::code::CodeSpace;
 
@@ -30,6 +30,17 @@ impl Module {
     /// Whether bytes begin like those that [`Module::serialize`] writes.
     pub fn is_serialized(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
+    }
+
+    /// The bytes of the module that [`Module::serialize`] has been called on, in the binary format.
+    /// They can be had whatever machine and settings the code was made for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Artifact`] when the bytes are damaged, or not what this version of the library has
+    /// written.
+    pub fn serialized_source(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        Artifact::from_bytes(bytes).map(|artifact| artifact.module).map_err(Error::Artifact)
     }
 
     /// Makes a module of what [`Module::serialize`] has written.
@@ -68,6 +79,17 @@ impl Module {
         let code = CodeSpace::complete(artifact.functions)
             .map_err(|e| Error::Limit(format!("no memory for code: {e}")))?;
         Ok(Module::with(engine, info, artifact.module.into(), Tiers::with(memories, code)))
+    }
+}
+
+impl Engine {
+    /// What serialized modules of this engine depend on, as text: version, target, settings and
+    /// features. An engine can use what another has serialized if both have the same text.
+    pub fn compatibility(&self) -> String {
+        let memories = self.store_config().memory.style();
+        let features = self.config().features().bits();
+        let (settings, target) = (settings(self), self.target());
+        format!("{VERSION} {FORMAT} {target} {settings:?} {memories:?} {features:x}")
     }
 }
 

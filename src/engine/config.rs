@@ -1,5 +1,8 @@
 //! Settings of an engine.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::Error;
 use crate::wasm::{Feature, Features};
 
@@ -12,6 +15,17 @@ pub struct Config {
     pub(super) max_stack: usize,
     pub(super) canonicalize_nans: bool,
     pub(super) compilation: Compilation,
+    pub(super) progress: Option<Progress>,
+}
+
+/// Who is told how far compilation is.
+#[derive(Clone)]
+pub(super) struct Progress(pub(super) Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// When functions are compiled.
@@ -33,6 +47,7 @@ impl Default for Config {
             max_stack: 1 << 20,
             canonicalize_nans: false,
             compilation: Compilation::default(),
+            progress: None,
         }
     }
 }
@@ -93,6 +108,18 @@ impl Config {
     /// When functions are compiled.
     pub fn compilation(&mut self, when: Compilation) -> &mut Config {
         self.compilation = when;
+        self
+    }
+
+    /// Has `report` called while all functions of a module are compiled: with the number of
+    /// functions that have been compiled by then, and with that of all. The threads that compile
+    /// call it, also at the same time, so that numbers may arrive out of order; each arrives once.
+    /// Functions that are compiled on their first call report nothing.
+    pub fn on_progress(
+        &mut self,
+        report: impl Fn(usize, usize) + Send + Sync + 'static,
+    ) -> &mut Config {
+        self.progress = Some(Progress(Arc::new(report)));
         self
     }
 
