@@ -241,4 +241,6 @@ fn it_can_be_shown_and_cleared() {
     assert_eq!(say("clean"), format!("removed: 1 modules, {size} bytes\n"));
     assert_eq!(cached.entries(), [foreign]);
     assert!(say("info").contains("modules: 0\n"));
+    let output = cached.tenon(&["cache", "info"], &[("TENON_CACHE_SIZE", "2M")]);
+    assert!(stdout(&output).ends_with("of at most 2097152\n"), "{}", stdout(&output));
 }

@@ -178,6 +178,40 @@ fn the_environment_is_given_or_not() {
 }
 
 #[test]
+fn settings_of_the_engine_change_nothing_for_a_program() {
+    let settings: [&[&str]; 5] = [
+        &["--explicit-checks"],
+        &["--memory-reservation", "65536"],
+        &["--lazy"],
+        &["--lazy", "--explicit-checks", "--no-cache"],
+        &["--feature", "simd=off", "--feature", "tail-call"],
+    ];
+    for options in settings {
+        let args = ["run", "--argv0", "x"].iter().chain(options).chain(&[PROBE, "args", "y"]);
+        assert_eq!(shown(args), "x\ny\n", "{options:?}");
+    }
+    refused(["run", "--feature", "flight", PROBE], "flight");
+    assert_eq!(tenon(["run", "--memory-reservation", "x", PROBE]).status.code(), Some(2));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_disaster() {
+    let file = write(&folder("pipe"), "a.wat", ARITHMETIC);
+    let calls: [&[&str]; 4] = [
+        &["run", "--invoke", "div", text(&file), "6", "3"],
+        &["inspect", text(&file)],
+        &["completions", "bash"],
+        &["cache", "path"],
+    ];
+    for args in calls {
+        let (reader, writer) = std::io::pipe().expect("there are pipes");
+        drop(reader);
+        let output = command(args).stdout(writer).output().expect("it has been built");
+        assert_eq!((output.status.code(), stderr(&output)), (Some(1), String::new()), "{args:?}");
+    }
+}
+
+#[test]
 fn standard_input_may_be_a_file() {
     let dir = folder("stdin");
     let file = write(&dir, "input", "from a file");

@@ -118,10 +118,40 @@ fn a_damaged_executable_is_refused() {
 }
 
 #[test]
+fn an_executable_compiles_where_its_code_does_not_fit() {
+    // Other settings than those that the code was made with, in place of another processor.
+    let dir = folder("elsewhere");
+    let app = dir.join("app");
+    shown(["compile", "--exe", PROBE, "-o", text(&app)]);
+    let mut bytes = fs::read(&app).expect("it is there");
+    let program = fs::metadata(env!("CARGO_BIN_EXE_tenon")).expect("it has been built").len();
+    let attached = &mut bytes[usize::try_from(program).expect("it fits into memory")..];
+    let (header, content) = attached.split_at_mut(40);
+    let (from, to) = (br#""explicit_checks":false"#, br#""explicit_checks":true "#);
+    let at = content.windows(from.len()).position(|window| window == from);
+    let at = at.expect("it is one of the settings");
+    content[at..at + to.len()].copy_from_slice(to);
+    let sum = xxhash_rust::xxh3::xxh3_128(content);
+    header[24..].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&app, bytes).expect("there is room for files");
+    let run = || {
+        let mut command = Command::new(&app);
+        command.args(["args", "x"]).env_clear().env("XDG_CACHE_HOME", dir.join("cache"));
+        stdout(&command.output().expect("it can be executed"))
+    };
+    let expected = format!("{}\nx\n", app.display());
+    assert_eq!(run(), expected);
+    let kept = fs::read_dir(dir.join("cache/tenon")).expect("it has been compiled").count();
+    assert_eq!((run(), kept), (expected, 1));
+}
+
+#[test]
 fn what_is_no_program_becomes_no_executable() {
     let dir = folder("no_executable");
     let file = write(&dir, "a.wat", ARITHMETIC);
     refused(["compile", "--exe", text(&file)], "no function named `_start`");
+    let file = write(&dir, "b.wat", r#"(module (import "x" "f" (func)) (func (export "_start")))"#);
+    refused(["compile", "--exe", text(&file)], "x.f: func () -> ()");
     let package = dir.join("package");
     write(&package, "data/x", "");
     write(&package, "m.wasm", fs::read(PROBE).expect("it is there"));

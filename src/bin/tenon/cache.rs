@@ -22,7 +22,7 @@ use tenon::{Engine, Error, Module};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::source::deserialize;
-use crate::{EngineArgs, Failure};
+use crate::{EngineArgs, Failure, print, say};
 
 /// Bytes that all entries may take together, unless the environment says otherwise.
 const SIZE: u64 = 1 << 30;
@@ -101,7 +101,7 @@ impl Cache {
 
     fn warn(&self, reason: &str) {
         if self.verbose {
-            eprintln!("warning: the cache is not used: {reason}");
+            say(format_args!("warning: the cache is not used: {reason}"));
         }
     }
 }
@@ -158,6 +158,14 @@ fn size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(1 << bits)
 }
 
+/// Bytes that all entries may take together.
+fn bound() -> Result<u64, String> {
+    match std::env::var(SIZE_VARIABLE) {
+        Ok(text) => size(&text).ok_or_else(|| format!("{SIZE_VARIABLE} is no size: {text}")),
+        Err(_) => Ok(SIZE),
+    }
+}
+
 impl Folder {
     /// The directory; it is made if it is not there.
     fn create() -> Result<Folder, String> {
@@ -170,10 +178,6 @@ impl Folder {
     fn open() -> Result<Folder, String> {
         let path = location()?;
         let failure = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let bound = match std::env::var(SIZE_VARIABLE) {
-            Ok(text) => size(&text).ok_or_else(|| format!("{SIZE_VARIABLE} is no size: {text}"))?,
-            Err(_) => SIZE,
-        };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = openat(CWD, &path, flags, Mode::empty()).map_err(|error| failure(&error))?;
         let stat = rustix::fs::fstat(&fd).map_err(|error| failure(&error))?;
@@ -183,7 +187,7 @@ impl Folder {
         if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
             return Err(failure(&"others can write to the directory"));
         }
-        Ok(Folder { fd, size: bound })
+        Ok(Folder { fd, size: bound()? })
     }
 
     /// The bytes of an entry, if it is there. It counts as used now.
@@ -294,9 +298,7 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         let path = location()?;
         if matches!(self.action, Action::Path) {
-            let mut out = io::stdout();
-            let written = out.write_all(path.as_os_str().as_bytes()).and_then(|()| writeln!(out));
-            return written.map_err(|error| Failure::from(error.to_string()));
+            return print([path.as_os_str().as_bytes(), b"\n"].concat());
         }
         let folder = if path.exists() { Some(Folder::open()?) } else { None };
         let read = |error: io::Error| Failure::at(&path, error);
@@ -306,22 +308,16 @@ impl Command {
         };
         let size: u64 = entries.iter().map(|entry| entry.size).sum();
         let count = entries.len();
-        match (self.action, folder) {
-            (Action::Clean, Some(folder)) => {
-                for entry in entries {
-                    folder.remove(&entry.name).map_err(read)?;
-                }
-                println!("removed: {count} modules, {size} bytes");
-            }
-            (Action::Clean, None) => println!("removed: 0 modules, 0 bytes"),
-            (_, folder) => {
-                let bound = folder.map_or(SIZE, |folder| folder.size);
-                println!("directory: {}", path.display());
-                println!("modules: {count}");
-                println!("size: {size} bytes of at most {bound}");
-            }
+        if matches!(self.action, Action::Info) {
+            let (path, bound) = (path.display(), bound()?);
+            return print(format!(
+                "directory: {path}\nmodules: {count}\nsize: {size} bytes of at most {bound}\n"
+            ));
         }
-        Ok(())
+        for entry in entries {
+            folder.iter().try_for_each(|folder| folder.remove(&entry.name)).map_err(read)?;
+        }
+        print(format!("removed: {count} modules, {size} bytes\n"))
     }
 }
 

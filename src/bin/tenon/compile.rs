@@ -11,6 +11,7 @@ use tenon::ExternType;
 use crate::cache::Cache;
 use crate::grants::Grants;
 use crate::package::PackageArgs;
+use crate::program::{provided, refuse_unknown};
 use crate::source::Source;
 use crate::standalone::{self, Settings};
 use crate::{EngineArgs, Failure};
@@ -22,8 +23,7 @@ Examples:
   tenon compile --exe --dir data --env A=1 program.wasm -o app -- --verbose
                                                  what app gets whenever it is run";
 
-/// Compile a module to a file that `tenon run` and `wasm_module_deserialize` take, or to an
-/// executable.
+/// Compile a module ahead of time, to a file for `tenon run` or to an executable.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Compile {
@@ -65,6 +65,7 @@ impl Compile {
             let message = "the module exports no function named `_start`, so it is no program";
             return Err(Failure::at(&self.file, message));
         }
+        refuse_unknown(&provided(&engine)?, &module)?;
         let settings = self.settings(source)?;
         put(&output, 0o777, |out| standalone::write(out, &settings, &bytes))
     }

@@ -148,6 +148,9 @@ fn same_place(a: &str, b: &str) -> bool {
 
 /// What is left of a path below a directory, if it is.
 fn below<'a>(dir: &str, path: &'a str) -> Option<&'a str> {
+    if dir == "." && !path.starts_with('/') {
+        return Some(path);
+    }
     let rest = path.strip_prefix(dir.trim_end_matches('/'))?;
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_matches('/'))
 }
@@ -201,6 +204,8 @@ mod tests {
         assert_eq!(below("/", "/data"), Some("data"));
         assert_eq!(below("/data/", "/data"), Some(""));
         assert_eq!(below("/data", "/database"), None);
+        assert_eq!(below(".", "data"), Some("data"));
+        assert_eq!(below(".", "/data"), None);
     }
 
     #[test]

@@ -5,17 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tenon::wasi::{self, Wasi};
-use tenon::{Engine, FuncIndex, ImportType, Linker, Module, Store};
+use tenon::{Engine, FuncIndex, ImportType, Module};
 use wasmparser::{BinaryReader, Parser, Payload, ProducersSectionReader};
 
 use crate::cache::Cache;
 use crate::package::PackageArgs;
 use crate::source::Source;
-use crate::{EngineArgs, Failure};
+use crate::{EngineArgs, Failure, print, program};
 
-/// Show what is in a module: sizes, sections, names, the features it needs, its imports and which
-/// of them `tenon run` provides, its exports.
+/// Show what is in a module, and which of its imports are provided.
 #[derive(Args)]
 pub struct Inspect {
     /// The module (.wasm, .wat or .tenon), or a package with one.
@@ -36,12 +34,7 @@ impl Inspect {
         let module = source.module(&engine, &Cache::none())?;
         drop(progress);
         let contents = Contents::of(&engine, &module)?;
-        if self.json {
-            println!("{:#}", contents.json());
-        } else {
-            print!("{}", contents.text());
-        }
-        Ok(())
+        if self.json { print(format!("{:#}\n", contents.json())) } else { print(contents.text()) }
     }
 }
 
@@ -66,8 +59,7 @@ struct Import<'m> {
 
 impl<'m> Contents<'m> {
     fn of(engine: &Engine, module: &'m Module) -> Result<Contents<'m>, Failure> {
-        let mut linker = Linker::new(&Store::new(engine));
-        Wasi::new(wasi::Config::new()).define(&mut linker)?;
+        let linker = program::provided(engine)?;
         let missing = linker.missing(module);
         let mut imports: Vec<(&str, Vec<Import>)> = Vec::new();
         for import in module.imports() {

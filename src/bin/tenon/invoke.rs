@@ -2,7 +2,7 @@
 
 use tenon::{Func, Instance, Val, ValType};
 
-use crate::Failure;
+use crate::{Failure, print};
 
 /// Calls the exported function `name` with arguments in text, and prints its results, one a line.
 pub fn invoke(instance: &Instance, name: &str, args: &[String]) -> Result<(), Failure> {
@@ -13,10 +13,7 @@ pub fn invoke(instance: &Instance, name: &str, args: &[String]) -> Result<(), Fa
     if let Some(initialize) = instance.func("_initialize") {
         initialize.call(&[])?;
     }
-    for result in func.call(&args)? {
-        println!("{}", text(&result));
-    }
-    Ok(())
+    func.call(&args)?.iter().try_for_each(|result| print(text(result) + "\n"))
 }
 
 /// Arguments for a function, each of its parameter's type.

@@ -18,6 +18,7 @@ mod validate;
 mod wast;
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -78,11 +79,26 @@ impl Failure {
     /// Tells the user.
     fn report(&self) {
         match self {
-            Failure::Error(error) => eprintln!("error: {error}"),
-            Failure::Message(message) => eprintln!("error: {message}"),
+            Failure::Error(error) => say(format_args!("error: {error}")),
+            Failure::Message(message) => say(format_args!("error: {message}")),
             Failure::Reported => {}
         }
     }
+}
+
+/// Writes a line to standard error. If that is closed, nobody is left to hear it.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes to standard output. When its reader is gone, that is the end, without a word.
+fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Reported,
+        _ => Failure::from(format!("standard output: {error}")),
+    })
 }
 
 impl From<Error> for Failure {

@@ -1,13 +1,12 @@
 //! `tenon completions` and `tenon man`: what an installation puts beside the program.
 
 use std::fs::create_dir_all;
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use crate::{Cli, Failure};
+use crate::{Cli, Failure, print};
 
 /// Print a script that completes commands and options in a shell.
 #[derive(Args)]
@@ -21,11 +20,11 @@ impl Completions {
     pub fn run(self) -> Result<(), Failure> {
         let mut script = Vec::new();
         generate(self.shell, &mut Cli::command(), "tenon", &mut script);
-        stdout().write_all(&script).map_err(|error| Failure::from(error.to_string()))
+        print(script)
     }
 }
 
-/// Write the manual pages into a directory: tenon.1, and a page for each command.
+/// Write the manual pages into a directory.
 #[derive(Args)]
 pub struct Man {
     /// The directory; it is made if it is not there.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use tenon::wasi::{Exit, Wasi};
+use tenon::wasi::{self, Exit, Wasi};
 use tenon::{Engine, Error, Instance, Linker, Module, Store, Trap};
 
 use crate::Failure;
@@ -51,12 +51,21 @@ impl Program {
 
     /// What the module can import.
     fn linker(&self, engine: &Engine, args: &[OsString]) -> Result<Linker, Failure> {
-        let store = Store::new(engine);
-        let mut linker = Linker::new(&store);
-        Wasi::new(self.grants.wasi_config(&self.name, args)?).define(&mut linker)?;
+        let linker = linker(engine, self.grants.wasi_config(&self.name, args)?)?;
         refuse_unknown(&linker, &self.module)?;
         Ok(linker)
     }
+}
+
+fn linker(engine: &Engine, config: wasi::Config) -> Result<Linker, Error> {
+    let mut linker = Linker::new(&Store::new(engine));
+    Wasi::new(config).define(&mut linker)?;
+    Ok(linker)
+}
+
+/// What every program can import, with nothing behind it.
+pub fn provided(engine: &Engine) -> Result<Linker, Error> {
+    linker(engine, wasi::Config::new())
 }
 
 fn ended(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
@@ -78,7 +87,7 @@ const FOREIGN: [(&str, &str); 6] = [
 ];
 
 /// Refuses a module that imports what has no name here; names all of that.
-fn refuse_unknown(linker: &Linker, module: &Module) -> Result<(), Failure> {
+pub fn refuse_unknown(linker: &Linker, module: &Module) -> Result<(), Failure> {
     let missing = linker.missing(module);
     if missing.is_empty() {
         return Ok(());

@@ -18,10 +18,13 @@ const EXAMPLES: &str = "\
 Examples:
   tenon run program.wasm one two                 two arguments
   tenon run --dir data::/data:ro program.wasm    a directory, as /data, to read only
-  tenon run --dir . --cwd . --env A=1 program.wasm
+  tenon run --dir data --cwd data program.wasm   relative paths begin in the directory
   tenon run --stdin input.txt program.wasm       a file as standard input
   tenon run --invoke add math.wat 20 22          one exported function
   tenon run --entrypoint tool package/           a command of a package
+
+TENON_CACHE_SIZE is the number of bytes that the cache may take (1G); TENON_PROGRESS says whether
+a progress bar is shown: always, never, or else on a terminal when compilation takes long.
 
 The exit code is the program's own; 134 when a trap has ended it, 1 when it could not be run.";
 

@@ -181,7 +181,8 @@ impl Package {
         let dirs = self.manifest.fs.iter().map(|(guest, host)| {
             let host = inside(&self.root, host)
                 .map_err(|error| format!("[fs]: `{guest}` = `{host}`: {error}"))?;
-            let guest = format!("/{}", guest.trim_matches('/'));
+            let parts: Vec<_> = guest.split('/').filter(|p| !matches!(*p, "" | ".")).collect();
+            let guest = format!("/{}", parts.join("/"));
             Ok(Dir { host, guest, read_only: true })
         });
         dirs.collect()
