@@ -39,6 +39,17 @@ impl Module {
     ///
     /// [`Error::Artifact`] when the bytes are damaged, or not what this version of the library has
     /// written.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Error, Module};
+    ///
+    /// let module = Module::from_text(&Engine::new(&Config::new())?, b"(module (func))")?;
+    /// let serialized = module.serialize()?;
+    /// assert_eq!(Module::serialized_source(&serialized)?, module.bytes());
+    /// let damaged = &serialized[..serialized.len() - 1];
+    /// assert!(matches!(Module::serialized_source(damaged), Err(Error::Artifact(_))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn serialized_source(bytes: &[u8]) -> Result<Vec<u8>, Error> {
         Artifact::from_bytes(bytes).map(|artifact| artifact.module).map_err(Error::Artifact)
     }
@@ -85,6 +96,17 @@ impl Module {
 impl Engine {
     /// What serialized modules of this engine depend on, as text: version, target, settings and
     /// features. An engine can use what another has serialized if both have the same text.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Error};
+    ///
+    /// let mut config = Config::new();
+    /// let engine = Engine::new(&config)?;
+    /// assert_eq!(engine.compatibility(), Engine::new(&config)?.compatibility());
+    /// config.explicit_checks(true);
+    /// assert_ne!(engine.compatibility(), Engine::new(&config)?.compatibility());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn compatibility(&self) -> String {
         let memories = self.store_config().memory.style();
         let features = self.config().features().bits();

@@ -115,6 +115,22 @@ impl Config {
     /// functions that have been compiled by then, and with that of all. The threads that compile
     /// call it, also at the same time, so that numbers may arrive out of order; each arrives once.
     /// Functions that are compiled on their first call report nothing.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use std::sync::Arc;
+    /// use tenon::{Config, Engine, Error, Module};
+    ///
+    /// let furthest = Arc::new(AtomicUsize::new(0));
+    /// let (seen, mut config) = (furthest.clone(), Config::new());
+    /// config.on_progress(move |done, all| {
+    ///     assert!(done <= all);
+    ///     seen.fetch_max(done, Ordering::Relaxed);
+    /// });
+    /// Module::from_text(&Engine::new(&config)?, b"(module (func) (func) (func))")?;
+    /// assert_eq!(furthest.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn on_progress(
         &mut self,
         report: impl Fn(usize, usize) + Send + Sync + 'static,

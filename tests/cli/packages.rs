@@ -21,6 +21,11 @@ fn package(dir: &Path, manifest: &str) -> PathBuf {
     dir.to_owned()
 }
 
+/// What a package says that it is.
+fn identity(name: &str, version: &str) -> String {
+    format!("[package]\nname = '{name}'\nversion = '{version}'\n")
+}
+
 /// A command of the probe.
 fn command(name: &str, rest: &str) -> String {
     format!("[[command]]\nname = '{name}'\nmodule = 'probe'\n{rest}\n")
@@ -123,8 +128,6 @@ fn paths_of_a_package_stay_inside() {
 
 /// A directory with packages `some/lib` of three versions, `some/base`, and what uses them.
 fn library(dir: &Path) -> String {
-    let identity =
-        |name: &str, version: &str| format!("[package]\nname = '{name}'\nversion = '{version}'\n");
     for version in ["1.0.0", "1.4.2", "2.0.0"] {
         let depends = "[dependencies]\n'some/base' = '^0.1'\n[fs]\n'/lib' = 'files'\n";
         let root = dir.join("some/lib").join(version);
@@ -173,8 +176,6 @@ fn dependencies_are_found_by_version() {
 #[test]
 fn wrong_dependencies_are_refused() {
     let dir = folder("wrong_dependencies");
-    let identity =
-        |name: &str, version: &str| format!("[package]\nname = '{name}'\nversion = '{version}'\n");
     let depends = |name: &str| format!("[dependencies]\n'{name}' = '*'\n");
     let packages = dir.join("packages");
     package(&packages.join("a/1.0.0"), &(identity("a", "1.0.0") + &depends("b")));

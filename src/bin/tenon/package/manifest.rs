@@ -199,6 +199,12 @@ mod tests {
         let module = "[[module]]\nname = 'm'\nsource = 's'\n";
         refused(&format!("{module}{module}"), "two modules named `m`");
         refused("[package", "");
+        // Whatever is cut off, nothing breaks.
+        let all = "[package]\nname = 'a/b'\nversion = '1.0.0'\n[fs]\n'/x' = 'y'\n".to_owned()
+            + "[[command]]\nname = 'c'\nmodule = 'm'\n[command.annotations.wasi]\nenv = ['X']\n";
+        assert!(Manifest::parse(&all).is_ok());
+        let parsed = (0..all.len()).filter(|at| Manifest::parse(&all[..*at]).is_ok()).count();
+        assert!(parsed < all.len());
     }
 
     #[test]

@@ -66,6 +66,16 @@ struct Platform {
     architecture: String,
 }
 
+impl Descriptor {
+    fn name(&self) -> Option<&str> {
+        self.annotations.get(REFERENCE).map(String::as_str)
+    }
+
+    fn is_for_wasm(&self) -> bool {
+        self.platform.as_ref().is_none_or(|platform| platform.architecture.starts_with("wasm"))
+    }
+}
+
 /// The program of the image in a directory.
 pub fn open(root: &Path, args: &PackageArgs) -> Result<Source, String> {
     let layout: Layout = parse(&read(&root.join(MARKER), MAX_METADATA)?, MARKER)?;
@@ -84,8 +94,7 @@ pub fn open(root: &Path, args: &PackageArgs) -> Result<Source, String> {
         return Err(format!("the image has to have one layer that is a module; it has {types}"));
     };
     let bytes = blob(root, layer, MAX_MODULE)?;
-    let name = descriptor.annotations.get(REFERENCE).cloned();
-    let name = name.unwrap_or_else(|| root.to_string_lossy().into_owned());
+    let name = descriptor.name().map_or_else(|| root.to_string_lossy().into_owned(), str::to_owned);
     let (args, grants) = (Vec::new(), Grants::default());
     Ok(Source { path: root.to_owned(), bytes, name, args, grants })
 }
@@ -98,30 +107,18 @@ fn choose_manifest(
     depth: usize,
 ) -> Result<Descriptor, String> {
     let index: Index = parse(index, "the index")?;
-    let named = |one: &Descriptor| {
-        let name = one.annotations.get(REFERENCE);
-        wanted.is_none() || name.map(String::as_str) == wanted
-    };
-    let is_wasm = |one: &Descriptor| match &one.platform {
-        Some(platform) => platform.architecture.starts_with("wasm"),
-        None => true,
-    };
-    let mut manifests = index.manifests;
-    if wanted.is_some() && manifests.iter().any(named) {
-        manifests.retain(named);
+    let mut images = index.manifests;
+    // A name that is not here may be in an index below.
+    let is_here = wanted.is_some() && images.iter().any(|image| image.name() == wanted);
+    if is_here {
+        images.retain(|image| image.name() == wanted);
     }
-    if manifests.iter().any(is_wasm) {
-        manifests.retain(is_wasm);
+    if images.iter().any(Descriptor::is_for_wasm) {
+        images.retain(Descriptor::is_for_wasm);
     }
-    // A name that one index has found means nothing in those below it.
-    let found = |one: &Descriptor| {
-        wanted.filter(|name| one.annotations.get(REFERENCE).is_none_or(|own| own != name))
-    };
-    let chosen = match manifests.as_slice() {
+    let chosen = match images.as_slice() {
         [only] if only.media_type == INDEX => only,
-        all => {
-            choose("image", all, wanted, |one| one.annotations.get(REFERENCE).map(String::as_str))?
-        }
+        all => choose("image", all, wanted, Descriptor::name)?,
     };
     if chosen.media_type != INDEX {
         return Ok(chosen.clone());
@@ -130,7 +127,7 @@ fn choose_manifest(
         return Err(format!("more than {MAX_DEPTH} indexes contain each other"));
     }
     let below = blob(root, chosen, MAX_METADATA)?;
-    choose_manifest(root, &below, found(chosen), depth + 1)
+    choose_manifest(root, &below, wanted.filter(|_| !is_here), depth + 1)
 }
 
 /// The bytes that a descriptor names, which have the size and digest that it says.
