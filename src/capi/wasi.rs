@@ -10,7 +10,7 @@ use super::object::{wasm_extern_t, wasm_func_t, wasm_instance_t, wasm_memory_t, 
 use super::store::wasm_store_t;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
 use crate::engine::{Error, Extern, Module, Store};
-use crate::wasi::{self, Capture, Config, Wasi};
+use crate::wasi::{Capture, Config, Snapshot, Wasi};
 
 /// What a program gets from its host: arguments, variables, directories, streams.
 pub struct wasi_config_t {
@@ -620,10 +620,10 @@ pub unsafe extern "C" fn wasi_get_wasi_version(module: Option<&wasm_module_t>) -
     guard(INVALID, || {
         let Some(module) = module.or_null_error("the module") else { return INVALID };
         for import in module.module().imports() {
-            match import.module {
-                wasi::MODULE => return SNAPSHOT1,
-                "wasi_unstable" => return SNAPSHOT0,
-                _ => {}
+            match Snapshot::of(import.module) {
+                Some(Snapshot::Preview1) => return SNAPSHOT1,
+                Some(Snapshot::Unstable) => return SNAPSHOT0,
+                None => {}
             }
         }
         set_error(LastError::new(ErrorCode::Argument, "the module imports nothing of WASI"));

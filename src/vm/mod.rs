@@ -21,3 +21,5 @@ pub mod store;
 mod sys;
 pub mod table;
 pub mod trap;
+
+pub use sys::without_sigpipe;

@@ -25,14 +25,20 @@ pub(super) struct Entry {
 }
 
 /// What a descriptor stands for.
-#[derive(Clone)]
 pub(super) enum Object {
     /// A standard stream.
     Stream(Stream),
     /// A file, or whatever else has been opened that is no directory.
-    File(Rc<OwnedFd>),
+    File(File),
     /// A directory.
     Directory(Rc<Directory>),
+}
+
+/// What has been opened and is no directory.
+pub(super) struct File {
+    pub(super) fd: OwnedFd,
+    /// Whether it is a regular file; writing to others may raise a signal.
+    pub(super) regular: bool,
 }
 
 /// A directory.
@@ -47,7 +53,7 @@ impl Object {
     pub(super) fn host_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Object::Stream(stream) => stream.host_fd(),
-            Object::File(fd) => Some(fd.as_fd()),
+            Object::File(file) => Some(file.fd.as_fd()),
             Object::Directory(directory) => Some(directory.fd.as_fd()),
         }
     }
