@@ -4,6 +4,8 @@
 mod escapes;
 mod files;
 mod guest;
+mod pointers;
+mod streams;
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
