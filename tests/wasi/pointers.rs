@@ -136,7 +136,7 @@ fn structs_may_end_where_the_memory_ends() {
             let guest = scene(&dir, snapshot);
             let args = good(&guest, name).expect("it has arguments");
             let size = guest.memory.size() as i64;
-            let mut call = |address: i64| {
+            let call = |address: i64| {
                 let mut args = args.clone();
                 args[param] = address;
                 guest.call(name, &args)

@@ -199,7 +199,9 @@ fn descriptor(userdata: u8, kind: u8, fd: u32) -> [u8; 48] {
 }
 
 /// What has happened: user data, error, kind, bytes, and whether the other side has hung up.
-fn poll(guest: &Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16, u8, u64, u16)>, u32> {
+type Event = (u64, u16, u8, u64, u16);
+
+fn poll(guest: &Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<Event>, u32> {
     let events = DATA + 4096;
     guest.put(DATA, &subscriptions.concat());
     let args = [DATA.into(), events.into(), subscriptions.len() as i64, RESULT.into()];
