@@ -4,6 +4,7 @@
 mod escapes;
 mod files;
 mod guest;
+mod matrix;
 mod pointers;
 mod streams;
 
