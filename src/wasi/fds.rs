@@ -7,7 +7,7 @@ use super::errno::Errno;
 use super::fs::stdio::Stream;
 
 /// Descriptors that a guest can have at a time.
-const MAX_FDS: usize = 1024;
+pub(super) const MAX_FDS: usize = 1024;
 
 /// The guest's descriptors: the lowest free number is given out first.
 #[derive(Default)]
@@ -60,13 +60,16 @@ impl Object {
 }
 
 impl Fds {
-    /// Adds a descriptor; its number.
-    pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
+    /// The number that the next descriptor gets.
+    pub(super) fn next(&self) -> Result<usize, Errno> {
         let free = self.entries.iter().position(Option::is_none);
         let number = free.unwrap_or(self.entries.len());
-        if number >= MAX_FDS {
-            return Err(Errno::TooManyFiles);
-        }
+        if number < MAX_FDS { Ok(number) } else { Err(Errno::TooManyFiles) }
+    }
+
+    /// Adds a descriptor; its number.
+    pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
+        let number = self.next()?;
         if number == self.entries.len() {
             self.entries.push(None);
         }

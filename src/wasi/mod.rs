@@ -28,7 +28,7 @@ use std::rc::{Rc, Weak};
 use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::engine::{Error, Extern, Linker, Memory, Module, Store, Trap};
-use fds::{Directory, Entry, Fds, Object};
+use fds::{Directory, Entry, Fds, MAX_FDS, Object};
 use types::rights;
 
 pub use clock::Clock;
@@ -39,6 +39,9 @@ pub use functions::{FUNCTIONS, Function, MODULE, Param, Snapshot};
 type ShowTime = Box<dyn Fn(Clock) -> u64>;
 /// Fills bytes by chance, or as the embedder understands it.
 type FillRandom = Box<dyn FnMut(&mut [u8])>;
+
+/// The standard streams, which have the first descriptors.
+const STREAMS: usize = 3;
 
 /// What a guest gets.
 pub struct Config {
@@ -93,13 +96,16 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be opened.
+    /// When the directory cannot be opened, or the guest would have more than descriptors.
     pub fn dir(
         &mut self,
         host: impl AsRef<Path>,
         guest: impl Into<String>,
         writable: bool,
     ) -> io::Result<&mut Config> {
+        if self.directories.len() + STREAMS >= MAX_FDS {
+            return Err(io::Error::other("a guest cannot have as many directories"));
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, host.as_ref(), flags, Mode::empty())?;
         let directory = Directory { fd, preopened_as: Some(guest.into()) };
@@ -275,7 +281,7 @@ impl Wasi {
 }
 
 fn add(fds: &mut Fds, object: Object, rights: u64, inheriting: u64) {
-    // More directories than a guest can have descriptors are not there for it.
+    // There is room: the settings hold no more than that.
     let _ = fds.add(Entry { object, rights, inheriting });
 }
 

@@ -11,11 +11,11 @@ mod streams;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Set in the process that has no `openat2`.
+/// Set in the processes that have no `openat2`.
 const WITHOUT: &str = "TENON_TEST_WITHOUT_OPENAT2";
 
-/// Makes `openat2` fail in this process and its children as it does in old kernels.
-fn forbid_openat2() -> std::io::Result<()> {
+/// Makes `openat2` fail with this error in this process and its children.
+fn forbid_openat2(errno: i32) -> std::io::Result<()> {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let mut filter = [
         // The number of the system call is the first word.
@@ -26,7 +26,7 @@ fn forbid_openat2() -> std::io::Result<()> {
             jf: 1,
             k: libc::SYS_openat2 as u32,
         },
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
@@ -38,27 +38,36 @@ fn forbid_openat2() -> std::io::Result<()> {
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
-fn is_without_openat2() -> bool {
+/// The error of `openat2` for a descriptor that is not open.
+fn openat2_error() -> Option<i32> {
     // SAFETY: null pointers make the call fail, if it is there.
     let result = unsafe { libc::syscall(libc::SYS_openat2, -1, 0, 0, 0) };
     assert_eq!(result, -1);
-    std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS)
+    std::io::Error::last_os_error().raw_os_error()
 }
 
-#[test]
-fn everything_again_without_openat2() {
-    if std::env::var_os(WITHOUT).is_some() {
-        assert!(is_without_openat2());
-        return;
-    }
-    assert!(!is_without_openat2(), "this kernel has no openat2: only the other way was tested");
+/// Runs the tests whose names contain `filter` in a process in which `openat2` fails.
+fn run_again(errno: i32, filter: &str) {
     let exe = std::env::current_exe().expect("the test knows its own file");
     let mut command = Command::new(exe);
-    command.env(WITHOUT, "1").args(["--test-threads=2", "--quiet"]);
+    command.env(WITHOUT, errno.to_string()).args(["--test-threads=2", "--quiet", filter]);
     // SAFETY: the function only makes system calls.
-    unsafe { command.pre_exec(forbid_openat2) };
+    unsafe { command.pre_exec(move || forbid_openat2(errno)) };
     let output = command.output().expect("the test can be run again");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "without openat2:\n{text}");
     assert!(!text.contains(" 0 passed"), "{text}");
+}
+
+#[test]
+fn everything_again_without_openat2() {
+    if let Some(errno) = std::env::var_os(WITHOUT) {
+        assert_eq!(errno.to_str().map(str::parse), openat2_error().map(Ok));
+        return;
+    }
+    assert_ne!(openat2_error(), Some(libc::ENOSYS), "only the way without openat2 is tested");
+    // As in old kernels.
+    run_again(libc::ENOSYS, "");
+    // As filters of system calls answer.
+    run_again(libc::EPERM, "escapes");
 }

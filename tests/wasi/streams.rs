@@ -387,6 +387,19 @@ fn too_much_is_refused_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn a_guest_has_only_so_many_directories() {
+    let dir = TempDir::new();
+    let mut config = Config::new();
+    let given = (0..2000).take_while(|_| config.dir(&dir.0, "/", true).is_ok()).count();
+    assert_eq!(given, 1021);
+    let guest = Guest::new(config);
+    guest.succeed("fd_prestat_get", &[1023, RESULT.into()]);
+    assert_eq!(guest.open(DIR, "."), Err(errno::MFILE));
+    assert_eq!(guest.create(DIR, "file", CREAT), Err(errno::MFILE));
+    assert!(!dir.join("file").exists());
+}
+
 /// A directory of many entries is listed with no more memory than one of few.
 #[test]
 fn large_directories_are_listed_piece_by_piece() {

@@ -93,6 +93,8 @@ pub(in crate::wasi) fn path_open(
     if creates && path.must_be_directory {
         return Err(Errno::IsDirectory);
     }
+    // Nothing is made or truncated that has no number in the end.
+    ctx.fds.next()?;
     let mode = if creates { FILE_MODE } else { Mode::empty() };
     let fd = path.open(directory.fd.as_fd(), host, mode)?;
 
