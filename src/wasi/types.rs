@@ -209,7 +209,8 @@ impl FileStat {
         FileStat {
             dev: 0,
             ino: 0,
-            filetype: FileType::CharacterDevice,
+            // A character device would be taken for a terminal.
+            filetype: FileType::Unknown,
             nlink: 0,
             size: 0,
             atim: 0,

@@ -110,8 +110,8 @@ impl Drop for TempDir {
     }
 }
 
-/// The engine of all tests; only functions that pass their arguments on are compiled.
-fn engine() -> &'static Engine {
+/// The engine of all tests.
+pub fn engine() -> &'static Engine {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
     ENGINE.get_or_init(|| Engine::new(&tenon::Config::new()).expect("there is an engine"))
 }

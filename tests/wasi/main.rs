@@ -6,6 +6,7 @@ mod files;
 mod guest;
 mod matrix;
 mod pointers;
+mod programs;
 mod streams;
 
 use std::os::unix::process::CommandExt;

@@ -33,12 +33,37 @@ fn streams_lead_nowhere_unless_told() {
     assert_eq!(guest.read(3, 9), Err(errno::BADF));
     for fd in 0..3 {
         let (filetype, flags, rights, _) = guest.fdstat(fd).expect("it is open");
-        // The C library takes it for a terminal only if it cannot seek.
-        assert_eq!((filetype, flags, rights & (rights::SEEK | rights::TELL)), (2, 0, 0));
+        assert_eq!((filetype, flags, rights & (rights::SEEK | rights::TELL)), (0, 0, 0));
         let seek = guest.call("fd_seek", &[fd.into(), 0, 0, RESULT.into()]);
         assert!(matches!(seek, errno::NOTCAPABLE | errno::SPIPE), "{seek}");
         assert_eq!(guest.call("fd_filestat_set_size", &[fd.into(), 0]), errno::NOTCAPABLE);
     }
+}
+
+/// The C library takes a character device for a terminal if it cannot seek.
+#[test]
+fn only_terminals_look_like_terminals() {
+    const CHARACTER_DEVICE: u8 = 2;
+    let looks = |stream| {
+        let guest = with_streams(|config| {
+            config.stdout(stream);
+        });
+        let (filetype, _, rights, _) = guest.fdstat(1).expect("it is open");
+        filetype == CHARACTER_DEVICE && rights & (rights::SEEK | rights::TELL) == 0
+    };
+    let device = |path: &str| {
+        let options = std::fs::OpenOptions::new().read(true).write(true).open(path);
+        OwnedFd::from(options.expect("the device is there"))
+    };
+    for stream in [
+        Stream::null(),
+        Stream::capture(&Capture::default()),
+        Stream::fd(device("/dev/null")),
+        Stream::fd(pipe().1),
+    ] {
+        assert!(!looks(stream));
+    }
+    assert!(looks(Stream::fd(device("/dev/ptmx"))));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Functions on descriptors.
 
+use std::io::IsTerminal;
+
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
 
 use crate::engine::without_sigpipe;
@@ -234,8 +236,13 @@ pub(in crate::wasi) fn fd_fdstat_get(
         flags |= if stream.nonblocking { fdflags::NONBLOCK } else { 0 };
     }
     let mut granted = entry.rights;
-    if filetype != FileType::RegularFile {
-        // The C library takes a descriptor that can seek for no terminal.
+    // The C library takes a character device that cannot seek for a terminal.
+    let seeks = match filetype {
+        FileType::RegularFile => true,
+        FileType::CharacterDevice => !entry.object.host_fd().is_some_and(|fd| fd.is_terminal()),
+        _ => false,
+    };
+    if !seeks {
         granted &= !(rights::FD_SEEK | rights::FD_TELL);
     }
     let layout = Layout::<24>::new()
