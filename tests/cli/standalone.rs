@@ -146,6 +146,23 @@ fn an_executable_compiles_where_its_code_does_not_fit() {
 }
 
 #[test]
+fn an_executable_is_made_of_a_package() {
+    let dir = folder("packed");
+    let package = dir.join("package");
+    write(&package, "m.wasm", fs::read(PROBE).expect("it is there"));
+    let manifest = "[[module]]\nname = 'm'\nsource = 'm.wasm'\n\
+                    [[command]]\nname = 'c'\nmodule = 'm'\n[command.annotations.wasi]\n\
+                    main-args = ['env', 'args']\nenv = ['A=1', 'B=2']\nexec-name = 'packed'\n";
+    write(&package, "wasmer.toml", manifest);
+    let app = dir.join("app");
+    let given = ["--env", "B=3", "--", "baked"];
+    let args = ["compile", "--exe", text(&package), "-o", text(&app)].into_iter().chain(given);
+    shown(args);
+    fs::remove_dir_all(&package).expect("it is there");
+    assert_eq!(stdout(&execute(&app, &["user"])), "A=1\nB=3\npacked\nbaked\nuser\n");
+}
+
+#[test]
 fn what_is_no_program_becomes_no_executable() {
     let dir = folder("no_executable");
     let file = write(&dir, "a.wat", ARITHMETIC);
