@@ -116,32 +116,6 @@ impl Config {
         self
     }
 
-    /// Whether what a store runs can be ended from outside: by [`super::InterruptHandle`]s and
-    /// deadlines. Code then looks for it at the beginning of functions and in loops, which costs
-    /// it some speed. Off by default.
-    pub fn interruptible(&mut self, on: bool) -> &mut Config {
-        self.interruptible = on;
-        self
-    }
-
-    /// Whether instructions consume the store's fuel, so that execution ends after the same number
-    /// of them on every machine; see [`super::Store::set_fuel`]. Counting costs speed. Off by
-    /// default.
-    pub fn fuel(&mut self, on: bool) -> &mut Config {
-        self.fuel = on;
-        self
-    }
-
-    /// What of these settings changes the code of functions.
-    pub(super) fn code_settings(&self) -> Settings {
-        Settings {
-            signals: !self.explicit_checks,
-            canonicalize_nans: self.canonicalize_nans,
-            interruptible: self.interruptible,
-            fuel: self.fuel,
-        }
-    }
-
     /// Has `report` called while all functions of a module are compiled: with the number of
     /// functions that have been compiled by then, and with that of all. The threads that compile
     /// call it, also at the same time, so that numbers may arrive out of order; each arrives once.
@@ -168,6 +142,32 @@ impl Config {
     ) -> &mut Config {
         self.progress = Some(Progress(Arc::new(report)));
         self
+    }
+
+    /// Whether what a store runs can be ended from outside: by [`super::InterruptHandle`]s and
+    /// deadlines. Code then looks for it at the beginning of functions and in loops, which costs
+    /// it some speed. Off by default.
+    pub fn interruptible(&mut self, on: bool) -> &mut Config {
+        self.interruptible = on;
+        self
+    }
+
+    /// Whether instructions consume the store's fuel, so that execution ends after the same number
+    /// of them on every machine; see [`super::Store::set_fuel`]. Counting costs speed. Off by
+    /// default.
+    pub fn fuel(&mut self, on: bool) -> &mut Config {
+        self.fuel = on;
+        self
+    }
+
+    /// What of these settings changes the code of functions.
+    pub(super) fn code_settings(&self) -> Settings {
+        Settings {
+            signals: !self.explicit_checks,
+            canonicalize_nans: self.canonicalize_nans,
+            interruptible: self.interruptible,
+            fuel: self.fuel,
+        }
     }
 
     /// The features that are on.

@@ -5,10 +5,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::{ARITHMETIC, command, folder, stderr, stdout, text, write};
+use crate::{ARITHMETIC, Folder, command, folder, stderr, stdout, text, write};
 
 /// A cache of a test's own, with a module.
 struct Cached {
+    folder: Folder,
     home: PathBuf,
     file: PathBuf,
 }
@@ -17,7 +18,7 @@ impl Cached {
     fn new(test: &str) -> Cached {
         let dir = folder(test);
         let file = write(&dir, "a.wat", ARITHMETIC);
-        Cached { home: dir.join("home"), file }
+        Cached { home: dir.join("home"), folder: dir, file }
     }
 
     fn dir(&self) -> PathBuf {
@@ -200,7 +201,7 @@ fn a_directory_that_is_not_safe_is_not_used() {
 #[test]
 fn a_place_that_cannot_be_used_does_not_matter() {
     let cached = Cached::new("no_place");
-    let file = write(cached.file.parent().expect("it is in a folder"), "file", "");
+    let file = write(&cached.folder, "file", "");
     for home in [text(&file), "relative", ""] {
         let variables = [("XDG_CACHE_HOME", home), ("HOME", "")];
         assert!(cached.run_with(&["--cache"], &variables).contains("the cache is not used"));

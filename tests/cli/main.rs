@@ -9,6 +9,7 @@ mod standalone;
 mod terminal;
 
 use std::ffi::OsStr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::{env, fs};
@@ -23,12 +24,31 @@ const ARITHMETIC: &str = r#"(module $arithmetic
   (func (export "swap") (param i64 f64) (result f64 i64) (local.get 1) (local.get 0))
   (func $deep (export "deep") (call $deep)))"#;
 
+/// A folder for a test's files. It goes when the test has passed.
+struct Folder(PathBuf);
+
 /// A folder for a test's files, empty.
-fn folder(test: &str) -> PathBuf {
+fn folder(test: &str) -> Folder {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("there is a place for files");
-    dir
+    Folder(dir)
+}
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 /// Writes a file, with the folders that it is in.
@@ -44,6 +64,7 @@ fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenon"));
     command.args(args).stdin(Stdio::null());
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command.env("TENON_CACHE_SIZE", "16M");
     command
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::{PROBE, folder, refused, shown, text, write};
+use crate::{Folder, PROBE, folder, refused, shown, text, write};
 
 fn probe() -> Vec<u8> {
     fs::read(PROBE).expect("the guest is there")
@@ -96,7 +96,7 @@ fn paths_of_a_package_stay_inside() {
     write(&dir, "secret", "(module)");
     fs::create_dir_all(dir.join("links")).expect("there is room");
     symlink(dir.join("secret"), dir.join("links/file")).expect("there is room");
-    symlink(&dir, dir.join("links/dir")).expect("there is room");
+    symlink(&*dir, dir.join("links/dir")).expect("there is room");
     symlink(".", dir.join("links/here")).expect("there is room");
     let secret = dir.join("secret").display().to_string();
     for source in ["../secret", "x/../../secret", "file", "dir/secret", &secret] {
@@ -196,10 +196,10 @@ fn wrong_dependencies_are_refused() {
 }
 
 /// An image: a layout with its blobs.
-struct Image(PathBuf);
+struct Image(Folder);
 
 impl Image {
-    fn new(dir: PathBuf) -> Image {
+    fn new(dir: Folder) -> Image {
         write(&dir, "oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
         Image(dir)
     }

@@ -90,7 +90,8 @@ fn passes_on_streams_environment_and_exit_code() {
 
 #[test]
 fn invokes_functions_with_values() {
-    let file = write(&folder("invoke"), "a.wat", ARITHMETIC);
+    let dir = folder("invoke");
+    let file = write(&dir, "a.wat", ARITHMETIC);
     let invoke = |name: &str, args: &[&str]| {
         let fixed = ["run", "--invoke", name, file.to_str().expect("paths are text")];
         tenon(fixed.into_iter().chain(args.iter().copied()))
@@ -151,7 +152,8 @@ fn arguments_are_passed_on() {
     let odd = OsStr::from_bytes(b"\xff\xfe");
     let output = tenon([OsStr::new("run"), PROBE.as_ref(), "args".as_ref(), odd]);
     assert!(output.stdout.ends_with(b"\n\xff\xfe\n"), "{output:?}");
-    let file = write(&folder("odd"), "a.wat", ARITHMETIC);
+    let dir = folder("odd");
+    let file = write(&dir, "a.wat", ARITHMETIC);
     let fixed = ["run".as_ref(), "--invoke".as_ref(), "div".as_ref(), file.as_os_str()];
     let output = tenon(fixed.into_iter().chain([odd, odd]));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -196,7 +198,8 @@ fn settings_of_the_engine_change_nothing_for_a_program() {
 
 #[test]
 fn a_reader_that_leaves_is_no_disaster() {
-    let file = write(&folder("pipe"), "a.wat", ARITHMETIC);
+    let dir = folder("pipe");
+    let file = write(&dir, "a.wat", ARITHMETIC);
     let calls: [&[&str]; 4] = [
         &["run", "--invoke", "div", text(&file), "6", "3"],
         &["inspect", text(&file)],

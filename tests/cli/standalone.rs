@@ -38,8 +38,17 @@ fn compiled_files_are_beside_their_modules() {
     refused(["compile", text(&file), "-o", "/no/such/place"], "/no/such/place: ");
     refused(["compile", "--env", "A=1", text(&file)], "need --exe");
     refused(["compile", text(&file), "--", "x"], "need --exe");
-    let names = fs::read_dir(&dir).expect("it is there").count();
+    let names = fs::read_dir(&*dir).expect("it is there").count();
     assert_eq!(names, 2, "nothing unfinished is left");
+}
+
+/// Makes an executable of these bytes. Another process writes it: while this one had it open, a
+/// process that another thread starts would have it open too, and nobody could execute it.
+fn install(dir: &Path, bytes: &[u8], executable: &Path) {
+    let content = write(dir, "content", bytes);
+    let mut command = Command::new("cp");
+    let copied = command.args([content.as_path(), executable]).status().expect("there is cp");
+    assert!(copied.success());
 }
 
 /// Runs an executable as on a machine that has nothing else.
@@ -109,8 +118,7 @@ fn a_damaged_executable_is_refused() {
         (&whole[..whole.len() - 1], "a byte less"),
         (&whole[..program + 1], "almost all cut off"),
     ] {
-        // Written in place: the file stays executable.
-        fs::write(&app, bytes).expect("there is room for files");
+        install(&dir, bytes, &app);
         let output = execute(&app, &["args"]);
         assert_eq!(output.status.code(), Some(1), "{how}");
         assert_eq!(stderr(&output), "error: this program is cut off or damaged\n", "{how}");
@@ -133,7 +141,7 @@ fn an_executable_compiles_where_its_code_does_not_fit() {
     content[at..at + to.len()].copy_from_slice(to);
     let sum = xxhash_rust::xxh3::xxh3_128(content);
     header[24..].copy_from_slice(&sum.to_le_bytes());
-    fs::write(&app, bytes).expect("there is room for files");
+    install(&dir, &bytes, &app);
     let run = || {
         let mut command = Command::new(&app);
         command.args(["args", "x"]).env_clear().env("XDG_CACHE_HOME", dir.join("cache"));
@@ -143,6 +151,23 @@ fn an_executable_compiles_where_its_code_does_not_fit() {
     assert_eq!(run(), expected);
     let kept = fs::read_dir(dir.join("cache/tenon")).expect("it has been compiled").count();
     assert_eq!((run(), kept), (expected, 1));
+}
+
+#[test]
+fn an_executable_is_made_of_a_package() {
+    let dir = folder("packed");
+    let package = dir.join("package");
+    write(&package, "m.wasm", fs::read(PROBE).expect("it is there"));
+    let manifest = "[[module]]\nname = 'm'\nsource = 'm.wasm'\n\
+                    [[command]]\nname = 'c'\nmodule = 'm'\n[command.annotations.wasi]\n\
+                    main-args = ['env', 'args']\nenv = ['A=1', 'B=2']\nexec-name = 'packed'\n";
+    write(&package, "wasmer.toml", manifest);
+    let app = dir.join("app");
+    let given = ["--env", "B=3", "--", "baked"];
+    let args = ["compile", "--exe", text(&package), "-o", text(&app)].into_iter().chain(given);
+    shown(args);
+    fs::remove_dir_all(&package).expect("it is there");
+    assert_eq!(stdout(&execute(&app, &["user"])), "A=1\nB=3\npacked\nbaked\nuser\n");
 }
 
 #[test]

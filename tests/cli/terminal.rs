@@ -30,7 +30,8 @@ fn on_terminal(args: &[&str], progress: &str) -> String {
 
 #[test]
 fn compilation_shows_a_bar_on_a_terminal() {
-    let file = write(&folder("bar"), "a.wat", ARITHMETIC);
+    let dir = folder("bar");
+    let file = write(&dir, "a.wat", ARITHMETIC);
     let args = ["run", "--no-cache", "--invoke", "div", text(&file), "6", "3"];
     let shown = on_terminal(&args, "always");
     assert!(shown.contains("compiling ["), "{shown:?}");
@@ -42,7 +43,8 @@ fn compilation_shows_a_bar_on_a_terminal() {
 
 #[test]
 fn compilation_shows_nothing_elsewhere() {
-    let file = write(&folder("no_bar"), "a.wat", ARITHMETIC);
+    let dir = folder("no_bar");
+    let file = write(&dir, "a.wat", ARITHMETIC);
     let args = ["run", "--no-cache", "--invoke", "div", text(&file), "6", "3"];
     let output = command(args).env("TENON_PROGRESS", "always").output().expect("it is built");
     assert_eq!((output.stdout, output.stderr), (b"2\n".to_vec(), Vec::new()));

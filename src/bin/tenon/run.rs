@@ -66,7 +66,9 @@ impl Run {
             let file = File::open(path).map_err(|error| Failure::at(path, error))?;
             rustix::stdio::dup2_stdin(file).map_err(|error| Failure::at(path, error))?;
         }
-        let Source { name, mut args, grants, .. } = source;
+        let Source { name, mut args, grants, bytes, .. } = source;
+        // The module has its own copy, and the program may run for long.
+        drop(bytes);
         if self.invoke.is_some() {
             args.clear();
         }

@@ -5,6 +5,7 @@
 //! `Module::serialize` has written it. Integers are little-endian. Nothing else may be there: an
 //! executable that is damaged says so, and never becomes the command line that it was made of.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -45,7 +46,7 @@ fn own_file() -> io::Result<File> {
 
 /// What is behind this program; nothing if it is the command line and no more.
 pub fn attached() -> Result<Option<Attached>, Failure> {
-    // A program that cannot read itself has been installed so, and has nothing behind it.
+    // A program that may be executed but not read could not run what is behind it.
     let Ok(mut file) = own_file() else { return Ok(None) };
     let failure = |error: io::Error| Failure::from(format!("this program: {error}"));
     let length = file.metadata().map_err(failure)?.len();
@@ -103,17 +104,17 @@ impl Attached {
 
     /// Runs it, with the arguments of this process behind its own.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let Settings { engine, grants, mut args } = self.settings;
+        let Attached { settings: Settings { engine, grants, args }, module: bytes } = self;
         let (new_engine, progress) = engine.engine_with_progress()?;
-        let module = deserialize(&new_engine, &self.module).or_else(|_| {
+        let module = deserialize(&new_engine, &bytes).or_else(|_| {
             // Another processor: what the code was made of is there too.
             let cache = Cache::new(&CacheArgs::default(), &engine);
-            cache.module(&new_engine, &Module::serialized_source(&self.module)?)
+            cache.module(&new_engine, &Module::serialized_source(&bytes)?)
         })?;
-        drop(progress);
+        drop((progress, bytes));
         let mut own = std::env::args_os();
         let name = own.next().unwrap_or_default().to_string_lossy().into_owned();
-        let args = args.drain(..).map(Into::into).chain(own).collect();
+        let args = args.into_iter().map(OsString::from).chain(own).collect();
         Program { module, name, args, grants }.run(&new_engine)
     }
 }
