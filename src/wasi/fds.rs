@@ -56,16 +56,41 @@ impl Object {
 impl Fds {
     /// Adds a descriptor; its number.
     pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
-        let free = self.entries.iter().position(Option::is_none);
-        let number = free.unwrap_or(self.entries.len());
+        self.add_from(0, entry)
+    }
+
+    /// Adds a descriptor whose number is not less than `least`; its number.
+    pub(super) fn add_from(&mut self, least: u32, entry: Entry) -> Result<u32, Errno> {
+        let least = least as usize;
+        if least >= MAX_FDS {
+            return Err(Errno::Invalid);
+        }
+        let free = self.entries.iter().skip(least).position(Option::is_none);
+        let number = free.map_or(self.entries.len().max(least), |free| least + free);
         if number >= MAX_FDS {
             return Err(Errno::TooManyFiles);
         }
-        if number == self.entries.len() {
-            self.entries.push(None);
+        self.put(number as u32, entry)?;
+        Ok(number as u32)
+    }
+
+    /// Adds a descriptor with this number; the one that has had it is closed.
+    pub(super) fn put(&mut self, number: u32, entry: Entry) -> Result<(), Errno> {
+        let number = number as usize;
+        if number >= MAX_FDS {
+            return Err(Errno::BadFd);
+        }
+        if number >= self.entries.len() {
+            self.entries.resize_with(number + 1, || None);
         }
         self.entries[number] = Some(entry);
-        Ok(number as u32)
+        Ok(())
+    }
+
+    /// All descriptors with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        let numbered = self.entries.iter().enumerate();
+        numbered.filter_map(|(number, entry)| Some((number as u32, entry.as_ref()?)))
     }
 
     /// The entry of a descriptor.

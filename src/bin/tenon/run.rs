@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use tenon::wasi::{self, Exit, Wasi};
+use tenon::wasi::{self, Exit, Wasi, emscripten};
 use tenon::{Error, Func, Instance, Linker, Module, Store, Trap, Val, ValType};
 
 use crate::{EngineArgs, Failure, input};
@@ -54,9 +54,11 @@ impl Run {
         let module = input::load(&engine, &self.file)?;
         let store = Store::new(&engine);
         let mut linker = Linker::new(&store);
-        Wasi::new(self.wasi_config()?).define(&mut linker)?;
+        let wasi = Wasi::new(self.wasi_config()?);
+        wasi.define(&mut linker)?;
+        wasi.define_emscripten(&mut linker, &module)?;
         refuse_unknown(&linker, &module)?;
-        match self.execute(&linker, &module) {
+        match self.execute(&wasi, &linker, &module) {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(Failure::Error(Error::Trap(trap))) => Ok(end_of(&trap)),
             Err(failure) => Err(failure),
@@ -83,9 +85,12 @@ impl Run {
         Ok(config)
     }
 
-    fn execute(&self, linker: &Linker, module: &Module) -> Result<(), Failure> {
+    fn execute(&self, wasi: &Wasi, linker: &Linker, module: &Module) -> Result<(), Failure> {
         let instance = linker.instantiate(module)?;
         let Some(name) = &self.invoke else {
+            if emscripten::has_main(module) {
+                return Ok(emscripten::start(wasi, &instance)?);
+            }
             let Some(start) = instance.func("_start") else {
                 return Err(no_start(&instance));
             };
@@ -111,6 +116,11 @@ fn refuse_unknown(linker: &Linker, module: &Module) -> Result<(), Failure> {
     let missing = linker.missing(module);
     if missing.is_empty() {
         return Ok(());
+    }
+    if emscripten::has_short_names(module) {
+        let message = "the module's imports have names that Emscripten has shortened and only its \
+            JavaScript knows; build it with -sSTANDALONE_WASM, or with -O1";
+        return Err(Failure::from(message.to_owned()));
     }
     let lines = missing.iter().map(|i| format!("\n  {}.{}: {}", i.module, i.name, i.ty));
     let lines: String = lines.collect();
