@@ -9,6 +9,10 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR ?=
 
 CARGO ?= cargo
@@ -17,7 +21,7 @@ SO := $(OUT)/libtenon.so
 STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
 WASMTIME := wasmtime==50.*
-GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c))
+GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 
 NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
@@ -25,8 +29,9 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench headers check check-format check-lints check-rooms check-headers test \
-  test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten install uninstall clean
+.PHONY: all help lib debug bench bench-wasi headers check check-format check-lints check-rooms \
+  check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
+  install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
 
@@ -83,7 +88,7 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test emscripten --test guests
+	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test emscripten --test guests
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -129,6 +134,13 @@ bench: lib ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
 	python3 benches/run.py target/bench/bench benches/modules tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
 
+bench-wasi: lib ## measure calls of WASI beside Wasmtime; ROUNDS= chooses
+	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
+	@[ -d target/bench/peers/wasmtime ] || \
+	  pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
+	PYTHONPATH=target/bench/peers python3 benches/run_wasi.py \
+	  $(OUT)/tenon benches/modules/files.wasm
+
 guests: ## rebuild the WebAssembly programs that the tests use
 	@scripts/need.sh $(NEED_GUESTS)
 	@[ -e /usr/share/doc/wasi-libc ] && [ -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi ] || \
@@ -165,11 +177,18 @@ install: $(SO) ## install below PREFIX, in DESTDIR
 	install -m 644 $(OUT)/libtenon.a $(DESTDIR)$(LIBDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  tenon.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+	install -d $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	$(OUT)/tenon man $(DESTDIR)$(MANDIR)/man1
+	$(OUT)/tenon completions bash >$(DESTDIR)$(BASHDIR)/tenon
+	$(OUT)/tenon completions zsh >$(DESTDIR)$(ZSHDIR)/_tenon
+	$(OUT)/tenon completions fish >$(DESTDIR)$(FISHDIR)/tenon.fish
 
 uninstall: ## remove what install has put there
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS))) $(DESTDIR)$(BINDIR)/tenon \
 	  $(DESTDIR)$(LIBDIR)/libtenon.so* $(DESTDIR)$(LIBDIR)/libtenon.a \
-	  $(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc $(DESTDIR)$(MANDIR)/man1/tenon.1 \
+	  $(DESTDIR)$(MANDIR)/man1/tenon-*.1 $(DESTDIR)$(BASHDIR)/tenon $(DESTDIR)$(ZSHDIR)/_tenon \
+	  $(DESTDIR)$(FISHDIR)/tenon.fish
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -332,11 +332,6 @@ fn what_is_not_there_is_named() {
         let error = instantiate(&Wasi::new(Config::new()), &module).expect_err("it is not there");
         assert!(error.to_string().contains(import), "{error}");
     }
-    let short = br#"(module (import "a" "b" (func)) (import "a" "aa" (func)) (memory 1))"#;
-    let short = Module::from_text(&engine, short).expect("it is valid");
-    assert!(emscripten::has_short_names(&short));
-    let long = br#"(module (import "a" "b" (func)) (import "a" "long" (func)))"#;
-    assert!(!emscripten::has_short_names(&Module::from_text(&engine, long).expect("it is valid")));
 }
 
 /// What a hostile guest does with functions that call it back.

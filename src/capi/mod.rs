@@ -28,3 +28,4 @@ mod trap;
 mod types;
 mod val;
 mod wasi;
+mod wasi_streams;

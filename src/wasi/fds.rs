@@ -7,7 +7,7 @@ use super::errno::Errno;
 use super::fs::stdio::Stream;
 
 /// Descriptors that a guest can have at a time.
-const MAX_FDS: usize = 1024;
+pub(super) const MAX_FDS: usize = 1024;
 
 /// The guest's descriptors: the lowest free number is given out first.
 #[derive(Default)]
@@ -25,14 +25,20 @@ pub(super) struct Entry {
 }
 
 /// What a descriptor stands for.
-#[derive(Clone)]
 pub(super) enum Object {
     /// A standard stream.
     Stream(Stream),
     /// A file, or whatever else has been opened that is no directory.
-    File(Rc<OwnedFd>),
+    File(File),
     /// A directory.
     Directory(Rc<Directory>),
+}
+
+/// What has been opened and is no directory.
+pub(super) struct File {
+    pub(super) fd: OwnedFd,
+    /// Whether it is a regular file; writing to others may raise a signal.
+    pub(super) regular: bool,
 }
 
 /// A directory.
@@ -47,13 +53,24 @@ impl Object {
     pub(super) fn host_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Object::Stream(stream) => stream.host_fd(),
-            Object::File(fd) => Some(fd.as_fd()),
+            Object::File(file) => Some(file.fd.as_fd()),
             Object::Directory(directory) => Some(directory.fd.as_fd()),
         }
     }
 }
 
 impl Fds {
+    /// The number that the next descriptor gets.
+    pub(super) fn next(&self) -> Result<usize, Errno> {
+        self.next_from(0)
+    }
+
+    fn next_from(&self, least: usize) -> Result<usize, Errno> {
+        let free = self.entries.iter().skip(least).position(Option::is_none);
+        let number = free.map_or(self.entries.len().max(least), |free| least + free);
+        if number < MAX_FDS { Ok(number) } else { Err(Errno::TooManyFiles) }
+    }
+
     /// Adds a descriptor; its number.
     pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
         self.add_from(0, entry)
@@ -65,11 +82,7 @@ impl Fds {
         if least >= MAX_FDS {
             return Err(Errno::Invalid);
         }
-        let free = self.entries.iter().skip(least).position(Option::is_none);
-        let number = free.map_or(self.entries.len().max(least), |free| least + free);
-        if number >= MAX_FDS {
-            return Err(Errno::TooManyFiles);
-        }
+        let number = self.next_from(least)?;
         self.put(number as u32, entry)?;
         Ok(number as u32)
     }

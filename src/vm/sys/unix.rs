@@ -273,29 +273,82 @@ impl Drop for AlternateStack {
     }
 }
 
+/// Signals that this thread does not take while this lives; those that it did not take before it
+/// does not take afterwards either.
+struct Blocked {
+    before: libc::sigset_t,
+}
+
+impl Blocked {
+    fn new(signals: &libc::sigset_t) -> Blocked {
+        let mut before = empty_set();
+        // SAFETY: the sets are initialized and live through the call.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, signals, &mut before) };
+        Blocked { before }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is what the mask was.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+    }
+}
+
+fn empty_set() -> libc::sigset_t {
+    // SAFETY: sets of signals are plain data, which sigemptyset initializes.
+    unsafe {
+        let mut set = mem::zeroed();
+        libc::sigemptyset(&mut set);
+        set
+    }
+}
+
+/// Calls `write`, and swallows the SIGPIPE that it may raise on the calling thread, unless the host
+/// has blocked one of its own that still waits. A host that takes the signal's default action thus
+/// outlives writing to a pipe that nobody reads.
+pub fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
+    let mut pipe = empty_set();
+    // SAFETY: the set is initialized and lives through the call.
+    unsafe { libc::sigaddset(&mut pipe, libc::SIGPIPE) };
+    let blocked = Blocked::new(&pipe);
+    // SAFETY: as above. Where the host does not block it, none has waited.
+    let was_blocked = unsafe { libc::sigismember(&blocked.before, libc::SIGPIPE) } == 1;
+    let waits = was_blocked && sigpipe_is_pending();
+    let result = write();
+    // Even a write of some bytes may have raised it.
+    if !waits && sigpipe_is_pending() {
+        let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the set and the time live through the call.
+        unsafe { libc::sigtimedwait(&pipe, ptr::null_mut(), &at_once) };
+    }
+    result
+}
+
+/// Whether a SIGPIPE waits for the thread, or for the process.
+fn sigpipe_is_pending() -> bool {
+    let mut set = empty_set();
+    // SAFETY: the set is initialized and lives through the calls.
+    unsafe {
+        libc::sigpending(&mut set);
+        libc::sigismember(&set, libc::SIGPIPE) == 1
+    }
+}
+
 /// Calls `start` while this thread takes no signals but those of faults. Threads that it starts
 /// never take any, so that the embedder's handlers run on the embedder's threads.
 pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     const FAULTS: [i32; 6] =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
-    struct Restore(libc::sigset_t);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            // SAFETY: the set is what the mask was.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
-        }
-    }
-    // SAFETY: sets of signals are plain data, which these functions initialize.
-    let _restore = unsafe {
-        let mut blocked: libc::sigset_t = mem::zeroed();
-        let mut before: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&mut blocked);
+    let mut signals = empty_set();
+    // SAFETY: the set is initialized and lives through the calls.
+    unsafe {
+        libc::sigfillset(&mut signals);
         FAULTS.iter().for_each(|signal| {
-            libc::sigdelset(&mut blocked, *signal);
+            libc::sigdelset(&mut signals, *signal);
         });
-        libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, &mut before);
-        Restore(before)
-    };
+    }
+    let _blocked = Blocked::new(&signals);
     start()
 }
 

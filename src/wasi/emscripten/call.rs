@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use super::{State, export};
 use crate::engine::{Caller, Error, Func, Instance, Memory, Trap, Val};
-use crate::wasi::Context;
 use crate::wasi::errno::Errno;
 use crate::wasi::guest::Guest;
+use crate::wasi::{Context, Snapshot};
 
 /// Names for what makes room on the guest's stack: those of older and of newer releases.
 pub(super) const STACK_ALLOC: &[&str] = &["stackAlloc", "_emscripten_stack_alloc"];
@@ -40,7 +40,7 @@ impl Call<'_> {
     }
 
     pub(super) fn guest(&self) -> Result<Guest, Trap> {
-        Ok(Guest::new(self.memory()?))
+        Ok(Guest::new(self.memory()?, Snapshot::Preview1))
     }
 
     /// A function that the guest exports under one of these names.

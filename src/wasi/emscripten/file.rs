@@ -1,7 +1,6 @@
 //! Functions on descriptors.
 
 use std::mem::MaybeUninit;
-use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, RawDir, SeekFrom};
@@ -9,7 +8,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::call::Sys;
 use crate::wasi::errno::Errno;
-use crate::wasi::fds::{Entry, Object};
+use crate::wasi::fds::{Entry, File, Object};
 use crate::wasi::fs::file;
 use crate::wasi::types::{Layout, rights};
 
@@ -77,7 +76,9 @@ mod request {
 fn duplicate(entry: &Entry) -> Result<Entry, Errno> {
     let object = match &entry.object {
         Object::Stream(stream) => Object::Stream(stream.clone()),
-        Object::File(file) => Object::File(file.clone()),
+        Object::File(file) => {
+            Object::File(File { fd: file.fd.try_clone()?, regular: file.regular })
+        }
         Object::Directory(directory) => Object::Directory(directory.clone()),
     };
     Ok(Entry { object, rights: entry.rights, inheriting: entry.inheriting })
@@ -105,7 +106,7 @@ pub(super) fn __syscall_pipe(sys: &mut Sys, result: u32) -> Result<i32, Errno> {
     let others = rights::FILE & !(rights::FD_READ | rights::FD_WRITE);
     let mut numbers = Vec::new();
     for (fd, direction) in ends {
-        let object = Object::File(Rc::new(fd));
+        let object = Object::File(File { fd, regular: false });
         let entry = Entry { object, rights: others | direction, inheriting: 0 };
         match sys.ctx.fds.add(entry) {
             Ok(number) => numbers.push(number),

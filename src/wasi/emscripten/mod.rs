@@ -80,17 +80,6 @@ pub fn has_main(module: &Module) -> bool {
     exports(process::MAIN) && exports(call::STACK_ALLOC) && !exports(&["_start"])
 }
 
-/// Whether Emscripten has shortened the names of what a module imports and exports. The meaning of
-/// such names is in the JavaScript that belongs to the module and nowhere else.
-pub fn has_short_names(module: &Module) -> bool {
-    let mut imports = module.imports().peekable();
-    imports.peek().is_some()
-        && imports.all(|import| {
-            // Everything is imported from `a`, under names of one or two letters.
-            import.module == "a" && import.name.len() <= 2
-        })
-}
-
 /// The function that an instance exports under the first of these names that it has.
 fn export(instance: &Instance, names: &[&str]) -> Option<crate::engine::Func> {
     names.iter().find_map(|name| instance.func(name))

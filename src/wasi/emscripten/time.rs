@@ -1,28 +1,30 @@
 //! Clocks and calendars. The local time is that of Greenwich: a guest learns no zone of its host's.
 
-use rustix::time::ClockId;
-
 use super::call::{Call, Sys, string};
 use super::date::{Date, format};
 use crate::engine::Trap;
-use crate::wasi::clock::{clock, now};
+use crate::wasi::clock::Clock;
 use crate::wasi::errno::Errno;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
-fn nanoseconds(id: ClockId) -> u64 {
-    // A clock before 1970 shows the first moment that has a number.
-    now(id).unwrap_or(0)
+impl Call<'_> {
+    /// What a clock shows, in nanoseconds: the embedder's, if there is one.
+    fn time(&self, clock: Clock) -> u64 {
+        let time = self.state.wasi.try_borrow().map(|ctx| ctx.time(clock));
+        // A clock before 1970 shows the first moment that has a number.
+        time.unwrap_or_else(|_| clock.now()).unwrap_or(0)
+    }
 }
 
 /// Milliseconds since 1970.
-pub(super) fn emscripten_date_now(_: &Call) -> f64 {
-    nanoseconds(ClockId::Realtime) as f64 / 1e6
+pub(super) fn emscripten_date_now(call: &Call) -> f64 {
+    call.time(Clock::Realtime) as f64 / 1e6
 }
 
 /// Milliseconds since some moment.
-pub(super) fn emscripten_get_now(_: &Call) -> f64 {
-    nanoseconds(ClockId::Monotonic) as f64 / 1e6
+pub(super) fn emscripten_get_now(call: &Call) -> f64 {
+    call.time(Clock::Monotonic) as f64 / 1e6
 }
 
 /// Nanoseconds between two values of [`emscripten_get_now`].
@@ -46,12 +48,12 @@ pub(super) fn difftime(_: &Call, end: u32, start: u32) -> f64 {
 }
 
 /// Microseconds of the processor's time.
-pub(super) fn processor_time(_: &Call) -> u32 {
-    (nanoseconds(ClockId::ProcessCPUTime) / 1000) as u32
+pub(super) fn processor_time(call: &Call) -> u32 {
+    (call.time(Clock::ProcessCpu) / 1000) as u32
 }
 
 pub(super) fn time(sys: &mut Sys, result: u32) -> Result<i32, Errno> {
-    let seconds = (nanoseconds(ClockId::Realtime) / NANOSECONDS) as i32;
+    let seconds = (sys.ctx.time(Clock::Realtime)? / NANOSECONDS) as i32;
     if result != 0 {
         sys.guest.put(result, &seconds.to_le_bytes())?;
     }
@@ -66,16 +68,17 @@ fn put_time(sys: &mut Sys, result: u32, time: u64, unit: u64) -> Result<i32, Err
 }
 
 pub(super) fn gettimeofday(sys: &mut Sys, result: u32, _zone: u32) -> Result<i32, Errno> {
-    put_time(sys, result, nanoseconds(ClockId::Realtime), 1000)
+    let time = sys.ctx.time(Clock::Realtime)?;
+    put_time(sys, result, time, 1000)
 }
 
 pub(super) fn clock_gettime(sys: &mut Sys, id: u32, result: u32) -> Result<i32, Errno> {
-    let id = clock(id)?;
-    put_time(sys, result, nanoseconds(id), 1)
+    let time = sys.ctx.time(Clock::of(id)?)?;
+    put_time(sys, result, time, 1)
 }
 
 pub(super) fn clock_getres(sys: &mut Sys, id: u32, result: u32) -> Result<i32, Errno> {
-    clock(id)?;
+    Clock::of(id)?;
     put_time(sys, result, 1, 1)
 }
 
