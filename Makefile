@@ -30,7 +30,8 @@ NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
 .PHONY: all help lib debug bench bench-wasi headers check check-format check-lints check-rooms \
-  check-headers test test-rust test-c test-valgrind soak test-install spec demo guests install uninstall clean
+  check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
+  install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
 
@@ -87,7 +88,7 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi
+	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test emscripten --test guests
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -145,6 +146,15 @@ guests: ## rebuild the WebAssembly programs that the tests use
 	@[ -e /usr/share/doc/wasi-libc ] && [ -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi ] || \
 	  scripts/need.sh wasi-libc=wasi-libc builtins=libclang-rt-14-dev-wasm32
 	@$(MAKE) --no-print-directory -B $(GUESTS) $(BENCH_MODULES)
+
+# Downloads from Debian, PyPI and npm. GUESTS_ONLY= chooses.
+guests-test: lib ## build and run real programs of others
+	@scripts/need.sh pip3=python3-pip npm=npm
+	@scripts/guests.sh $(GUESTS_ONLY)
+
+guests-emscripten: ## rebuild those that Emscripten builds
+	@scripts/need.sh emcc=emscripten
+	@$(MAKE) --no-print-directory -B -C tests-c/guests/emscripten
 
 %.wasm: %.wat
 	wat2wasm $< -o $@

@@ -62,19 +62,48 @@ impl Object {
 impl Fds {
     /// The number that the next descriptor gets.
     pub(super) fn next(&self) -> Result<usize, Errno> {
-        let free = self.entries.iter().position(Option::is_none);
-        let number = free.unwrap_or(self.entries.len());
+        self.next_from(0)
+    }
+
+    fn next_from(&self, least: usize) -> Result<usize, Errno> {
+        let free = self.entries.iter().skip(least).position(Option::is_none);
+        let number = free.map_or(self.entries.len().max(least), |free| least + free);
         if number < MAX_FDS { Ok(number) } else { Err(Errno::TooManyFiles) }
     }
 
     /// Adds a descriptor; its number.
     pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
-        let number = self.next()?;
-        if number == self.entries.len() {
-            self.entries.push(None);
+        self.add_from(0, entry)
+    }
+
+    /// Adds a descriptor whose number is not less than `least`; its number.
+    pub(super) fn add_from(&mut self, least: u32, entry: Entry) -> Result<u32, Errno> {
+        let least = least as usize;
+        if least >= MAX_FDS {
+            return Err(Errno::Invalid);
+        }
+        let number = self.next_from(least)?;
+        self.put(number as u32, entry)?;
+        Ok(number as u32)
+    }
+
+    /// Adds a descriptor with this number; the one that has had it is closed.
+    pub(super) fn put(&mut self, number: u32, entry: Entry) -> Result<(), Errno> {
+        let number = number as usize;
+        if number >= MAX_FDS {
+            return Err(Errno::BadFd);
+        }
+        if number >= self.entries.len() {
+            self.entries.resize_with(number + 1, || None);
         }
         self.entries[number] = Some(entry);
-        Ok(number as u32)
+        Ok(())
+    }
+
+    /// All descriptors with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        let numbered = self.entries.iter().enumerate();
+        numbered.filter_map(|(number, entry)| Some((number as u32, entry.as_ref()?)))
     }
 
     /// The entry of a descriptor.

@@ -107,6 +107,12 @@ impl Guest {
         if end <= self.memory.size() as u64 { Ok(()) } else { Err(Errno::Fault) }
     }
 
+    pub(super) fn get<const SIZE: usize>(&self, address: u32) -> Result<[u8; SIZE], Errno> {
+        let mut bytes = [0; SIZE];
+        self.with(address, SIZE as u32, |from| bytes.copy_from_slice(from))?;
+        Ok(bytes)
+    }
+
     pub(super) fn put(&self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
         let len = u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?;
         self.with(address, len, |to| to.copy_from_slice(bytes))

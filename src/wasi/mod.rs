@@ -9,6 +9,7 @@
 
 mod args;
 mod clock;
+pub mod emscripten;
 mod errno;
 mod fds;
 mod fs;

@@ -68,7 +68,7 @@ impl Compile {
             let message = "the module exports no function named `_start`, so it is no program";
             return Err(Failure::at(&self.file, message));
         }
-        refuse_unknown(&provided(&engine)?, &module)?;
+        refuse_unknown(&provided(&engine, &module)?, &module)?;
         let settings = self.settings(source)?;
         put(&output, 0o777, |out| standalone::write(out, &settings, &bytes))
     }

@@ -59,7 +59,7 @@ struct Import<'m> {
 
 impl<'m> Contents<'m> {
     fn of(engine: &Engine, module: &'m Module) -> Result<Contents<'m>, Failure> {
-        let linker = program::provided(engine)?;
+        let linker = program::provided(engine, module)?;
         let missing = linker.missing(module);
         let mut imports: Vec<(&str, Vec<Import>)> = Vec::new();
         for import in module.imports() {

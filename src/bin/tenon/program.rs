@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use tenon::wasi::{self, Exit, Wasi};
+use tenon::wasi::{self, Exit, Wasi, emscripten};
 use tenon::{Engine, Error, Instance, Linker, Module, Store, Trap};
 
 use crate::Failure;
@@ -28,9 +28,12 @@ pub struct Program {
 impl Program {
     /// Runs it to its end; the exit code is the program's.
     pub fn run(&self, engine: &Engine) -> Result<ExitCode, Failure> {
-        let linker = self.linker(engine, &self.args)?;
+        let (wasi, linker) = self.linker(engine, &self.args)?;
         ended((|| {
             let instance = linker.instantiate(&self.module)?;
+            if emscripten::has_main(&self.module) {
+                return Ok(emscripten::start(&wasi, &instance)?);
+            }
             let start = instance.func("_start").ok_or_else(|| no_start(&instance))?;
             start.call(&[])?;
             Ok(())
@@ -42,7 +45,7 @@ impl Program {
         let text = |arg: &OsString| arg.clone().into_string();
         let args: Result<Vec<_>, _> = self.args.iter().map(text).collect();
         let args = args.map_err(|arg| Failure::from(format!("{} is no value", arg.display())))?;
-        let linker = self.linker(engine, &[])?;
+        let (_wasi, linker) = self.linker(engine, &[])?;
         ended(
             linker
                 .instantiate(&self.module)
@@ -52,23 +55,26 @@ impl Program {
     }
 
     /// What the module can import.
-    fn linker(&self, engine: &Engine, args: &[OsString]) -> Result<Linker, Failure> {
-        let linker = linker(engine, self.grants.wasi_config(&self.name, args)?)?;
+    fn linker(&self, engine: &Engine, args: &[OsString]) -> Result<(Wasi, Linker), Failure> {
+        let config = self.grants.wasi_config(&self.name, args)?;
+        let (wasi, linker) = linker(engine, &self.module, config)?;
         refuse_unknown(&linker, &self.module)?;
         self.limits.set(linker.store())?;
-        Ok(linker)
+        Ok((wasi, linker))
     }
 }
 
-fn linker(engine: &Engine, config: wasi::Config) -> Result<Linker, Error> {
+fn linker(engine: &Engine, module: &Module, config: wasi::Config) -> Result<(Wasi, Linker), Error> {
     let mut linker = Linker::new(&Store::new(engine));
-    Wasi::new(config).define(&mut linker)?;
-    Ok(linker)
+    let wasi = Wasi::new(config);
+    wasi.define(&mut linker)?;
+    wasi.define_emscripten(&mut linker, module)?;
+    Ok((wasi, linker))
 }
 
-/// What every program can import, with nothing behind it.
-pub fn provided(engine: &Engine) -> Result<Linker, Error> {
-    linker(engine, wasi::Config::new())
+/// What a program can import, with nothing behind it.
+pub fn provided(engine: &Engine, module: &Module) -> Result<Linker, Error> {
+    Ok(linker(engine, module, wasi::Config::new())?.1)
 }
 
 fn ended(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
@@ -86,7 +92,7 @@ const FOREIGN: [(&str, &str); 6] = [
     ("gojs", "it is made by Go for a JavaScript host; build with GOOS=wasip1"),
     ("wasix_", "it needs WASIX"),
     ("wasi:", "it is part of a component; build for the target wasm32-wasip1"),
-    ("a", "it is made by Emscripten for a JavaScript host; link with -sSTANDALONE_WASM"),
+    ("a", "it is made by Emscripten with short names; link with -sSTANDALONE_WASM, or with -O1"),
 ];
 
 /// Refuses a module that imports what has no name here; names all of that.

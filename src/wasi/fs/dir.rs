@@ -1,5 +1,6 @@
 //! Functions on directories and paths.
 
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use crate::wasi::types::{
 /// The mode of files that guests create; the host's umask applies.
 const FILE_MODE: Mode = Mode::from_bits_retain(0o666);
 /// The mode of directories that guests create; the host's umask applies.
-const DIRECTORY_MODE: Mode = Mode::from_bits_retain(0o777);
+pub(in crate::wasi) const DIRECTORY_MODE: Mode = Mode::from_bits_retain(0o777);
 
 /// Whether links at the end of a path are followed; fails for other flags.
 fn follows(flags: u32) -> Result<bool, Errno> {
@@ -42,12 +43,43 @@ pub(in crate::wasi) fn path_open(
     fd_flags: u32,
     result: u32,
 ) -> Result<(), Errno> {
-    let directory = ctx.fds.directory(dir, rights::PATH_OPEN)?;
+    ctx.fds.directory(dir, rights::PATH_OPEN)?;
     let path = guest.path(path, path_len)?;
     guest.check(result, 4)?;
-    let follow = follows(lookup)?;
-    let open = flags(open, oflags::ALL)?;
-    let fd_flags = flags(fd_flags, fdflags::ALL)?;
+    let opening = Opening {
+        follow: follows(lookup)?,
+        open: flags(open, oflags::ALL)?,
+        base,
+        inheriting,
+        fd_flags: flags(fd_flags, fdflags::ALL)?,
+    };
+    let number = self::open(ctx, dir, &path, &opening)?;
+    guest.put_u32(result, number)
+}
+
+/// How a path is opened, as the parameters of `path_open` say it.
+pub(in crate::wasi) struct Opening {
+    /// Whether a link at the end is followed.
+    pub(in crate::wasi) follow: bool,
+    /// Of [`oflags`].
+    pub(in crate::wasi) open: u16,
+    /// The rights that are wanted.
+    pub(in crate::wasi) base: u64,
+    /// The rights that are wanted for what is opened below.
+    pub(in crate::wasi) inheriting: u64,
+    /// Of [`fdflags`].
+    pub(in crate::wasi) fd_flags: u16,
+}
+
+/// Opens what a path from a directory leads to; its descriptor.
+pub(in crate::wasi) fn open(
+    ctx: &mut Context,
+    dir: u32,
+    path: &str,
+    opening: &Opening,
+) -> Result<u32, Errno> {
+    let Opening { follow, open, base, inheriting, fd_flags } = *opening;
+    let directory = ctx.fds.directory(dir, rights::PATH_OPEN)?;
     let entry = ctx.fds.get(dir)?;
 
     let granted = entry.inheriting;
@@ -89,7 +121,7 @@ pub(in crate::wasi) fn path_open(
     if creates && open & oflags::DIRECTORY != 0 {
         return Err(Errno::Invalid);
     }
-    let path = GuestPath::new(&path)?;
+    let path = GuestPath::new(path)?;
     if creates && path.must_be_directory {
         return Err(Errno::IsDirectory);
     }
@@ -99,8 +131,7 @@ pub(in crate::wasi) fn path_open(
     let fd = path.open(directory.fd.as_fd(), host, mode)?;
 
     let entry = opened(fd, base & granted, inheriting & granted, fd_flags)?;
-    let number = ctx.fds.add(entry)?;
-    guest.put_u32(result, number)
+    ctx.fds.add(entry)
 }
 
 fn flags(flags: u32, all: u16) -> Result<u16, Errno> {
@@ -263,7 +294,17 @@ pub(in crate::wasi) fn path_link(
         return Err(Errno::Invalid);
     }
     let (old, new) = (guest.path(old_path, old_path_len)?, guest.path(new_path, new_path_len)?);
-    let (old, new) = (GuestPath::new(&old)?, GuestPath::new(&new)?);
+    link(&old_directory, &old, &new_directory, &new)
+}
+
+/// Gives a file another name.
+pub(in crate::wasi) fn link(
+    old_directory: &Directory,
+    old: &str,
+    new_directory: &Directory,
+    new: &str,
+) -> Result<(), Errno> {
+    let (old, new) = (GuestPath::new(old)?, GuestPath::new(new)?);
     if old.must_be_directory || new.must_be_directory {
         // A directory has one name; anything else has none with a slash at its end.
         let exists = old.open(old_directory.fd.as_fd(), OFlags::PATH, Mode::empty());
@@ -288,18 +329,23 @@ pub(in crate::wasi) fn path_readlink(
     let path = guest.path(path, path_len)?;
     guest.check(buffer, len)?;
     guest.check(used, 4)?;
-    let path = GuestPath::new(&path)?;
+    let target = readlink(&directory, &path)?;
+    let target = target.as_bytes();
+    let part = &target[..target.len().min(len as usize)];
+    guest.put(buffer, part)?;
+    guest.put_u32(used, part.len() as u32)
+}
+
+/// What a symbolic link leads to.
+pub(in crate::wasi) fn readlink(directory: &Directory, path: &str) -> Result<CString, Errno> {
+    let path = GuestPath::new(path)?;
     if path.must_be_directory {
         let flags = OFlags::PATH;
         path.open(directory.fd.as_fd(), flags, Mode::empty())?;
         return Err(Errno::Invalid);
     }
     let place = path.place(directory.fd.as_fd())?;
-    let target = rustix::fs::readlinkat(&place, place.name, Vec::new())?;
-    let target = target.as_bytes();
-    let part = &target[..target.len().min(len as usize)];
-    guest.put(buffer, part)?;
-    guest.put_u32(used, part.len() as u32)
+    Ok(rustix::fs::readlinkat(&place, place.name, Vec::new())?)
 }
 
 pub(in crate::wasi) fn path_symlink(
@@ -314,16 +360,25 @@ pub(in crate::wasi) fn path_symlink(
     let directory = ctx.fds.directory(dir, rights::PATH_SYMLINK)?;
     let target = guest.path(target, target_len)?;
     let path = guest.path(path, path_len)?;
+    symlink(&target, &directory, &path)
+}
+
+/// Makes a symbolic link.
+pub(in crate::wasi) fn symlink(
+    target: &str,
+    directory: &Directory,
+    path: &str,
+) -> Result<(), Errno> {
     if target.starts_with('/') {
         return Err(Errno::NotPermitted);
     }
-    let path = GuestPath::new(&path)?;
+    let path = GuestPath::new(path)?;
     let place = path.place(directory.fd.as_fd())?;
     if path.must_be_directory {
         let exists = rustix::fs::statat(&place, place.name, AtFlags::SYMLINK_NOFOLLOW);
         return Err(exists.map_or(Errno::NoEntry, |_| Errno::Exists));
     }
-    Ok(rustix::fs::symlinkat(target.as_str(), &place, place.name)?)
+    Ok(rustix::fs::symlinkat(target, &place, place.name)?)
 }
 
 pub(in crate::wasi) fn path_remove_directory(
@@ -371,7 +426,17 @@ pub(in crate::wasi) fn path_rename(
     let old_directory = ctx.fds.directory(old_dir, rights::PATH_RENAME_SOURCE)?;
     let new_directory = ctx.fds.directory(new_dir, rights::PATH_RENAME_TARGET)?;
     let (old, new) = (guest.path(old_path, old_path_len)?, guest.path(new_path, new_path_len)?);
-    let (old, new) = (GuestPath::new(&old)?, GuestPath::new(&new)?);
+    rename(&old_directory, &old, &new_directory, &new)
+}
+
+/// Gives something another place.
+pub(in crate::wasi) fn rename(
+    old_directory: &Directory,
+    old: &str,
+    new_directory: &Directory,
+    new: &str,
+) -> Result<(), Errno> {
+    let (old, new) = (GuestPath::new(old)?, GuestPath::new(new)?);
     let from = old.place(old_directory.fd.as_fd())?;
     let to = new.place(new_directory.fd.as_fd())?;
     if old.must_be_directory || new.must_be_directory {

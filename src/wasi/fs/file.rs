@@ -276,7 +276,7 @@ pub(in crate::wasi) fn fd_fdstat_get(
 }
 
 /// The flags of WASI for those of the host.
-fn wasi_flags(flags: OFlags) -> u16 {
+pub(in crate::wasi) fn wasi_flags(flags: OFlags) -> u16 {
     let pairs = [
         (OFlags::APPEND, fdflags::APPEND),
         (OFlags::NONBLOCK, fdflags::NONBLOCK),

@@ -12,7 +12,8 @@ use super::file::retry;
 use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
 
-/// Where a standard stream of a guest leads.
+/// Where a standard stream of a guest leads. Cloning it gives another way to the same.
+#[derive(Clone)]
 pub struct Stream {
     kind: Kind,
     /// Whether the guest wants calls to fail that would wait. The host's descriptor does not know:
@@ -20,14 +21,15 @@ pub struct Stream {
     pub(in crate::wasi) nonblocking: bool,
 }
 
+#[derive(Clone)]
 enum Kind {
     /// One of the host's own streams, which it may redirect meanwhile.
     Host(fn() -> BorrowedFd<'static>),
     /// A descriptor of the host's.
-    Fd(OwnedFd),
+    Fd(Rc<OwnedFd>),
     Null,
-    Reader(RefCell<Box<dyn Read>>),
-    Writer(RefCell<Box<dyn Write>>),
+    Reader(Rc<RefCell<dyn Read>>),
+    Writer(Rc<RefCell<dyn Write>>),
 }
 
 /// So much can be written without waiting to a pipe that is ready (POSIX's `PIPE_BUF`).
@@ -68,7 +70,7 @@ impl Stream {
     /// A descriptor of the host, for instance one end of a pipe. Writing to a pipe that nobody
     /// reads fails; the host gets no signal.
     pub fn fd(fd: OwnedFd) -> Stream {
-        Stream::new(Kind::Fd(fd))
+        Stream::new(Kind::Fd(Rc::new(fd)))
     }
 
     /// Bytes to read.
@@ -78,13 +80,13 @@ impl Stream {
 
     /// What a guest reads is asked for when it does. Reading must not enter the guest's store.
     pub fn reader(reader: impl Read + 'static) -> Stream {
-        Stream::new(Kind::Reader(RefCell::new(Box::new(reader))))
+        Stream::new(Kind::Reader(Rc::new(RefCell::new(reader))))
     }
 
     /// What a guest writes is handed on at once. Writing must not enter the guest's store; it may
     /// take less than it is given, and holds the guest up as long as it takes.
     pub fn writer(writer: impl Write + 'static) -> Stream {
-        Stream::new(Kind::Writer(RefCell::new(Box::new(writer))))
+        Stream::new(Kind::Writer(Rc::new(RefCell::new(writer))))
     }
 
     /// What is written is kept.
