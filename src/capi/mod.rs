@@ -27,3 +27,4 @@ mod trap;
 mod types;
 mod val;
 mod wasi;
+mod wasi_net;

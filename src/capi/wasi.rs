@@ -45,6 +45,13 @@ impl wasi_env_t {
     }
 }
 
+impl wasi_config_t {
+    /// The settings without the streams, to change.
+    pub(super) fn config(&mut self) -> &mut Config {
+        &mut self.config
+    }
+}
+
 own! {
     wasi_config_t wasi_config_delete;
     wasi_env_t wasi_env_delete;
@@ -55,7 +62,7 @@ own! {
 /// # Safety
 ///
 /// The text is terminated by a zero byte, or null.
-unsafe fn bytes<'a>(text: *const c_char, name: &str) -> Option<&'a [u8]> {
+pub(super) unsafe fn bytes<'a>(text: *const c_char, name: &str) -> Option<&'a [u8]> {
     if text.is_null() {
         return refuse(&format!("{name} is null"));
     }
@@ -68,7 +75,7 @@ unsafe fn bytes<'a>(text: *const c_char, name: &str) -> Option<&'a [u8]> {
 /// # Safety
 ///
 /// The settings are live or null, and nobody else uses them.
-unsafe fn settings<'a>(config: *mut wasi_config_t) -> Option<&'a mut wasi_config_t> {
+pub(super) unsafe fn settings<'a>(config: *mut wasi_config_t) -> Option<&'a mut wasi_config_t> {
     // SAFETY: the caller's contract.
     let settings = unsafe { config.as_mut() };
     if settings.is_none() { refuse("the settings are null") } else { settings }
@@ -606,6 +613,7 @@ pub type wasi_version_t = i32;
 const INVALID: wasi_version_t = -1;
 const SNAPSHOT0: wasi_version_t = 1;
 const SNAPSHOT1: wasi_version_t = 2;
+const WASIX32: wasi_version_t = 3;
 
 /// Returns the version of WASI that a module is for, by the names of the modules it imports from;
 /// `WASI_VERSION_INVALID` when it imports from none of them.
@@ -619,12 +627,18 @@ const SNAPSHOT1: wasi_version_t = 2;
 pub unsafe extern "C" fn wasi_get_wasi_version(module: Option<&wasm_module_t>) -> wasi_version_t {
     guard(INVALID, || {
         let Some(module) = module.or_null_error("the module") else { return INVALID };
+        let mut version = None;
         for import in module.module().imports() {
             match import.module {
-                wasi::MODULE => return SNAPSHOT1,
-                "wasi_unstable" => return SNAPSHOT0,
+                // A module for WASIX imports from preview 1 as well.
+                wasi::WASIX_MODULE => return WASIX32,
+                wasi::MODULE => version = version.or(Some(SNAPSHOT1)),
+                "wasi_unstable" => version = version.or(Some(SNAPSHOT0)),
                 _ => {}
             }
+        }
+        if let Some(version) = version {
+            return version;
         }
         set_error(LastError::new(ErrorCode::Argument, "the module imports nothing of WASI"));
         INVALID

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::errno::Errno;
 use super::fs::stdio::Stream;
+use super::sock::Socket;
 
 /// Descriptors that a guest can have at a time.
 const MAX_FDS: usize = 1024;
@@ -33,6 +34,8 @@ pub(super) enum Object {
     File(Rc<OwnedFd>),
     /// A directory.
     Directory(Rc<Directory>),
+    /// A socket.
+    Socket(Rc<Socket>),
 }
 
 /// A directory.
@@ -49,23 +52,44 @@ impl Object {
             Object::Stream(stream) => stream.host_fd(),
             Object::File(fd) => Some(fd.as_fd()),
             Object::Directory(directory) => Some(directory.fd.as_fd()),
+            Object::Socket(socket) => Some(socket.as_fd()),
         }
     }
 }
 
 impl Fds {
+    /// Fails when there is no number for another descriptor.
+    pub(super) fn check_room(&self) -> Result<(), Errno> {
+        let free = self.entries.len() < MAX_FDS || self.entries.iter().any(Option::is_none);
+        if free { Ok(()) } else { Err(Errno::TooManyFiles) }
+    }
+
     /// Adds a descriptor; its number.
     pub(super) fn add(&mut self, entry: Entry) -> Result<u32, Errno> {
-        let free = self.entries.iter().position(Option::is_none);
-        let number = free.unwrap_or(self.entries.len());
+        self.add_from(0, entry)
+    }
+
+    /// Adds a descriptor; its number, the lowest free one that is at least `least`.
+    pub(super) fn add_from(&mut self, least: u32, entry: Entry) -> Result<u32, Errno> {
+        let least = least as usize;
+        let free = self.entries.iter().skip(least).position(Option::is_none);
+        let number = free.map_or(self.entries.len().max(least), |free| least + free);
         if number >= MAX_FDS {
             return Err(Errno::TooManyFiles);
         }
-        if number == self.entries.len() {
-            self.entries.push(None);
+        if number >= self.entries.len() {
+            self.entries.resize_with(number + 1, || None);
         }
         self.entries[number] = Some(entry);
         Ok(number as u32)
+    }
+
+    /// The directories that were there from the start, with their names.
+    pub(super) fn preopened(&self) -> impl Iterator<Item = (&str, &Rc<Directory>)> {
+        self.entries.iter().flatten().filter_map(|entry| match &entry.object {
+            Object::Directory(directory) => Some((directory.preopened_as.as_deref()?, directory)),
+            _ => None,
+        })
     }
 
     /// The entry of a descriptor.

@@ -10,6 +10,7 @@
 mod args;
 mod clock;
 mod errno;
+mod extension;
 mod fds;
 mod fs;
 mod functions;
@@ -19,21 +20,27 @@ mod proc;
 mod random;
 mod sock;
 mod types;
+mod wasix;
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::engine::{Error, Extern, Linker, Memory, Module, Store, Trap};
+use crate::engine::{
+    Error, Extern, ExternType, Func, FuncType, Linker, Memory, Module, Store, Trap,
+};
 use fds::{Directory, Entry, Fds, Object};
 use fs::stdio::Stream;
+use sock::{Grants, Socket, wasmedge};
 use types::rights;
 
 pub use fs::stdio::Capture;
 pub use functions::MODULE;
+pub use wasix::MODULE as WASIX_MODULE;
 
 /// What a guest gets.
 pub struct Config {
@@ -43,6 +50,8 @@ pub struct Config {
     stdout: Stream,
     stderr: Stream,
     directories: Vec<(Directory, bool)>,
+    listeners: Vec<Socket>,
+    net: Grants,
 }
 
 impl Default for Config {
@@ -54,6 +63,8 @@ impl Default for Config {
             stdout: Stream::Null,
             stderr: Stream::Null,
             directories: Vec::new(),
+            listeners: Vec::new(),
+            net: Grants::default(),
         }
     }
 }
@@ -95,6 +106,48 @@ impl Config {
         let fd = rustix::fs::openat(CWD, host.as_ref(), flags, Mode::empty())?;
         let directory = Directory { fd, preopened_as: Some(guest.into()) };
         self.directories.push((directory, writable));
+        Ok(self)
+    }
+
+    /// Gives the guest a listener, on which it accepts connections from whoever makes them. Its
+    /// descriptor follows those of the directories; several have theirs in the order of the calls.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know what the listener is.
+    pub fn listener(&mut self, listener: TcpListener) -> io::Result<&mut Config> {
+        let socket = Socket::from_host(listener.into());
+        self.listeners.push(socket.map_err(|_| io::Error::other("this is no socket"))?);
+        Ok(self)
+    }
+
+    /// Gives the guest a listener as [`Config::listener`], bound to an address of the machine,
+    /// `ADDRESS:PORT` or `NAME:PORT`; with port 0 the system chooses one. The address that it is
+    /// bound to.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such address, or it cannot be bound.
+    pub fn tcp_listen(&mut self, address: &str) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address)?;
+        let local = listener.local_addr()?;
+        self.listener(listener)?;
+        Ok(local)
+    }
+
+    /// Lets the guest make sockets and reach `HOST:PORT` with them: connect and send to it, bind
+    /// to it, and learn that a name leads to it. Without any grant it has no network.
+    ///
+    /// HOST is an address (of version 6 in brackets), a block of addresses `ADDRESS/BITS`, a name,
+    /// or `*` for every address and every name. PORT is a number, a range `FIRST-LAST`, or `*`;
+    /// port 0 is the one that the system chooses when a socket is bound. Addresses are what
+    /// counts: a name is looked up now and stands for the addresses that it has now.
+    ///
+    /// # Errors
+    ///
+    /// When this is no grant, or the name has no address.
+    pub fn allow_net(&mut self, grant: &str) -> io::Result<&mut Config> {
+        self.net.add(grant)?;
         Ok(self)
     }
 
@@ -146,6 +199,8 @@ struct Context {
     args: Vec<Vec<u8>>,
     env: Vec<Vec<u8>>,
     fds: Fds,
+    net: Grants,
+    wasix: wasix::State,
     /// What the embedder has named as the guest's memory. The functions live in the store and
     /// must not keep a handle to something in it, or the store would keep itself.
     memory: Weak<RefCell<Option<Memory>>>,
@@ -187,25 +242,78 @@ impl Wasi {
             let object = Object::Directory(Rc::new(directory));
             add(&mut fds, object, rights::DIRECTORY & !denied, inheriting);
         }
+        for listener in config.listeners {
+            // As for directories.
+            let _ = fds.add(sock::listener(listener));
+        }
         let memory = Rc::default();
-        let context =
-            Context { args: config.args, env: config.env, fds, memory: Rc::downgrade(&memory) };
+        let context = Context {
+            args: config.args,
+            env: config.env,
+            fds,
+            net: config.net,
+            wasix: wasix::State::default(),
+            memory: Rc::downgrade(&memory),
+        };
         Wasi { context: Rc::new(RefCell::new(context)), memory }
     }
 
-    /// Gives the functions their names in a linker.
+    /// Gives the functions their names in a linker. Of those that have several types under one
+    /// name it gives the first; [`Wasi::define_for`] knows which one a module wants.
     ///
     /// # Errors
     ///
     /// When there is no memory.
     pub fn define(&self, linker: &mut Linker) -> Result<(), Error> {
         let store = linker.store().clone();
-        for name in functions::NAMES {
-            if let Some(func) = functions::function(&store, &self.context, name) {
-                linker.define(MODULE, name, func?);
+        let preview1: [&[&str]; 2] = [functions::NAMES, wasmedge::NAMES];
+        let wasix: [&[&str]; 3] = [wasix::NAMES[0], wasix::NAMES[1], functions::NAMES];
+        for (module, names) in [(MODULE, preview1.concat()), (WASIX_MODULE, wasix.concat())] {
+            for name in names {
+                if let Some(func) = self.function(&store, module, name, None) {
+                    linker.define(module, name, func?);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Gives the functions that a module imports their names in a linker, each with the type that
+    /// the module wants where there is a choice.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory.
+    pub fn define_for(&self, linker: &mut Linker, module: &Module) -> Result<(), Error> {
+        let found = self.imports(linker.store(), module)?;
+        for (import, found) in module.imports().zip(found) {
+            if let Some(found) = found {
+                linker.define(import.module, import.name, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// The function of a module and a name: of this type, if there is one of it.
+    fn function(
+        &self,
+        store: &Store,
+        module: &str,
+        name: &str,
+        ty: Option<&FuncType>,
+    ) -> Option<Result<Func, Error>> {
+        let context = &self.context;
+        let extension = match module {
+            MODULE => wasmedge::function,
+            WASIX_MODULE => wasix::function,
+            _ => return None,
+        };
+        // What preview 1 has is right unless the module says that it wants something else.
+        let own = functions::function(store, context, name);
+        match own {
+            Some(Ok(func)) if ty.is_none_or(|ty| ty == func.ty()) => Some(Ok(func)),
+            own => extension(store, context, name, ty).or(own),
+        }
     }
 
     /// The functions that a module imports, each at its import's place; none at the place of what
@@ -216,10 +324,11 @@ impl Wasi {
     /// When there is no memory.
     pub fn imports(&self, store: &Store, module: &Module) -> Result<Vec<Option<Extern>>, Error> {
         let imports = module.imports().map(|import| {
-            if import.module != MODULE {
-                return Ok(None);
-            }
-            let func = functions::function(store, &self.context, import.name).transpose()?;
+            let ty = match &import.ty {
+                ExternType::Func(ty) => Some(ty),
+                _ => None,
+            };
+            let func = self.function(store, import.module, import.name, ty).transpose()?;
             Ok(func.map(Extern::from))
         });
         imports.collect()

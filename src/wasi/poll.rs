@@ -127,7 +127,9 @@ fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Err
                     None => events.push(subscription.event(None)),
                     Some(fd) => {
                         let reads = subscription.kind == FD_READ;
-                        let flags = if reads { PollFlags::IN } else { PollFlags::OUT };
+                        // A peer that sends nothing more has hung up, as far as reading goes.
+                        let reading = PollFlags::IN | PollFlags::RDHUP;
+                        let flags = if reads { reading } else { PollFlags::OUT };
                         polled.push((subscription, PollFd::from_borrowed_fd(fd, flags)));
                     }
                 },
@@ -174,7 +176,7 @@ fn descriptor_event(subscription: &Subscription, fd: &PollFd) -> Option<Event> {
     } else if flags.contains(PollFlags::ERR) && !flags.intersects(PollFlags::IN | PollFlags::OUT) {
         event.error = Errno::Io as u16;
     }
-    event.hangup = flags.contains(PollFlags::HUP);
+    event.hangup = flags.intersects(PollFlags::HUP | PollFlags::RDHUP);
     if subscription.kind == FD_READ {
         event.bytes = rustix::io::ioctl_fionread(fd.as_fd()).unwrap_or(0);
     }

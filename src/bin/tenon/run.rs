@@ -22,6 +22,15 @@ pub struct Run {
     /// Set a variable of the program's environment.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(String, String)>,
+    /// Let the program accept connections on this address; its descriptor follows those of the
+    /// directories. With port 0 the system chooses the port, and standard error names it.
+    #[arg(long = "tcplisten", value_name = "ADDRESS:PORT")]
+    listeners: Vec<String>,
+    /// Let the program reach this over the network: connect and send to it, bind to it, look it
+    /// up. HOST is an address, a block ADDRESS/BITS, a name, or *; PORT a number, a range
+    /// FIRST-LAST, or *.
+    #[arg(long = "allow-net", value_name = "HOST:PORT")]
+    nets: Vec<String>,
     /// Call this exported function instead of the program's start, with the arguments as its
     /// parameters, and print its results.
     #[arg(long, value_name = "FUNCTION")]
@@ -54,7 +63,7 @@ impl Run {
         let module = input::load(&engine, &self.file)?;
         let store = Store::new(&engine);
         let mut linker = Linker::new(&store);
-        Wasi::new(self.wasi_config()?).define(&mut linker)?;
+        Wasi::new(self.wasi_config()?).define_for(&mut linker, &module)?;
         refuse_unknown(&linker, &module)?;
         match self.execute(&linker, &module) {
             Ok(()) => Ok(ExitCode::SUCCESS),
@@ -79,6 +88,16 @@ impl Run {
             if let Err(error) = config.dir(host, guest.as_str(), true) {
                 return Err(Failure::from(format!("{}: {error}", host.display())));
             }
+        }
+        for address in &self.listeners {
+            match config.tcp_listen(address) {
+                Ok(local) if address.ends_with(":0") => eprintln!("listening on {local}"),
+                Ok(_) => {}
+                Err(error) => return Err(Failure::from(format!("{address}: {error}"))),
+            }
+        }
+        for grant in &self.nets {
+            config.allow_net(grant).map_err(|error| Failure::from(error.to_string()))?;
         }
         Ok(config)
     }

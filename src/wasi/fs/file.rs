@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
+use rustix::net::{RecvFlags, SendFlags};
 
 use crate::wasi::Context;
 use crate::wasi::errno::Errno;
@@ -33,6 +34,12 @@ pub(in crate::wasi) fn fd_read(
     read: u32,
 ) -> Result<(), Errno> {
     let entry = ctx.fds.with_rights(fd, rights::FD_READ)?;
+    if let Object::Socket(socket) = &entry.object {
+        guest.check(read, 4)?;
+        let buffers = guest.buffers(buffers, count)?;
+        let received = socket.receive(guest, &buffers, RecvFlags::empty())?;
+        return guest.put_u32(read, received.len);
+    }
     let len = read_buffers(guest, buffers, count, read, |bytes, _| match &entry.object {
         Object::Directory(_) => Err(Errno::IsDirectory),
         object => match object.host_fd() {
@@ -102,6 +109,7 @@ pub(in crate::wasi) fn fd_write(
     let buffers = guest.buffers(buffers, count)?;
     let len = match &entry.object {
         Object::Directory(_) => return Err(Errno::IsDirectory),
+        Object::Socket(socket) => socket.send(guest, &buffers, None, SendFlags::empty())?,
         object => match object.host_fd() {
             Some(fd) => write_all(guest, &buffers, |slices| rustix::io::writev(fd, slices))?,
             None => write_stream(guest, object, &buffers)?,
@@ -268,10 +276,15 @@ pub(in crate::wasi) fn fd_sync(ctx: &mut Context, _: &Guest, fd: u32) -> Result<
 
 /// What is known of the file behind a descriptor.
 fn stat(object: &Object) -> Result<FileStat, Errno> {
-    match object.host_fd() {
-        Some(fd) => Ok(rustix::fs::fstat(fd)?.into()),
-        None => Ok(FileStat::stream()),
+    let mut stat = match object.host_fd() {
+        Some(fd) => rustix::fs::fstat(fd)?.into(),
+        None => FileStat::stream(),
+    };
+    if let Object::Socket(socket) = object {
+        // The host's kinds of files do not tell sockets from each other.
+        stat.filetype = socket.filetype();
     }
+    Ok(stat)
 }
 
 pub(in crate::wasi) fn fd_fdstat_get(

@@ -1,0 +1,235 @@
+//! A guest's socket on the host. Nothing here raises `SIGPIPE`, and nothing asks for grants.
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno as HostErrno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, SocketType,
+    sockopt,
+};
+
+use crate::wasi::errno::Errno;
+use crate::wasi::guest::{Buffer, Guest};
+use crate::wasi::types::FileType;
+
+/// The most bytes that are received at once for several buffers: no datagram is longer.
+const MAX_SCATTERED: usize = 1 << 16;
+
+/// A socket.
+pub(in crate::wasi) struct Socket {
+    fd: OwnedFd,
+    datagrams: bool,
+}
+
+/// What has been received.
+pub(in crate::wasi) struct Received {
+    pub(in crate::wasi) len: u32,
+    /// Whether the datagram was longer than its buffers.
+    pub(in crate::wasi) truncated: bool,
+    /// Who has sent it, unless the socket is connected.
+    pub(in crate::wasi) from: Option<SocketAddr>,
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Socket {
+    /// A socket that the host has made.
+    pub(in crate::wasi) fn from_host(fd: OwnedFd) -> Result<Socket, Errno> {
+        let datagrams = sockopt::socket_type(&fd)? == SocketType::DGRAM;
+        Ok(Socket { fd, datagrams })
+    }
+
+    /// A new socket, for IPv6 or IPv4, for datagrams or a stream.
+    pub(in crate::wasi) fn open(v6: bool, datagrams: bool) -> Result<Socket, Errno> {
+        let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
+        let ty = if datagrams { SocketType::DGRAM } else { SocketType::STREAM };
+        let fd = rustix::net::socket_with(family, ty, SocketFlags::CLOEXEC, None)?;
+        if v6 {
+            // Addresses of version 4 are reached by sockets of version 4 alone, so that a grant
+            // for `[::]` is no grant for all of version 4.
+            sockopt::set_ipv6_v6only(&fd, true)?;
+        }
+        Ok(Socket { fd, datagrams })
+    }
+
+    /// Two sockets connected with each other, which no other process can reach.
+    pub(in crate::wasi) fn pair(datagrams: bool) -> Result<(Socket, Socket), Errno> {
+        let ty = if datagrams { SocketType::DGRAM } else { SocketType::STREAM };
+        let (a, b) = rustix::net::socketpair(AddressFamily::UNIX, ty, SocketFlags::CLOEXEC, None)?;
+        Ok((Socket { fd: a, datagrams }, Socket { fd: b, datagrams }))
+    }
+
+    /// Whether it is for datagrams.
+    pub(in crate::wasi) fn has_datagrams(&self) -> bool {
+        self.datagrams
+    }
+
+    pub(in crate::wasi) fn filetype(&self) -> FileType {
+        if self.datagrams { FileType::SocketDatagram } else { FileType::SocketStream }
+    }
+
+    /// Receives into the guest's buffers.
+    pub(in crate::wasi) fn receive(
+        &self,
+        guest: &Guest,
+        buffers: &[Buffer],
+        flags: RecvFlags,
+    ) -> Result<Received, Errno> {
+        // With this flag the system tells how long a datagram really was; of a stream it would
+        // throw bytes away.
+        let flags = if self.datagrams { flags | RecvFlags::TRUNC } else { flags };
+        let room: usize = buffers.iter().map(|buffer| buffer.len as usize).sum();
+        if room == 0 && !self.datagrams {
+            // The system would wait for a byte that there is no place for.
+            return Ok(Received { len: 0, truncated: false, from: None });
+        }
+        if let [buffer] = buffers {
+            return guest
+                .with(buffer.address, buffer.len, |bytes| self.receive_at(bytes, flags))?;
+        }
+        let waits_for_all = flags.contains(RecvFlags::WAITALL) && !flags.contains(RecvFlags::PEEK);
+        if waits_for_all && !self.datagrams {
+            return self.fill(guest, buffers, flags);
+        }
+        // The buffers may overlap, which the system must not see: bytes go through one of ours.
+        let mut bytes = vec![0; room.min(MAX_SCATTERED)];
+        let received = self.receive_at(&mut bytes, flags)?;
+        let mut rest = &bytes[..received.len as usize];
+        for buffer in buffers {
+            let (now, later) = rest.split_at(rest.len().min(buffer.len as usize));
+            guest.put(buffer.address, now)?;
+            rest = later;
+        }
+        Ok(received)
+    }
+
+    fn receive_at(&self, bytes: &mut [u8], flags: RecvFlags) -> Result<Received, Errno> {
+        let room = bytes.len();
+        let received = retry_on_intr(|| rustix::net::recvfrom(&self.fd, &mut *bytes, flags));
+        let (stored, len, from) = received?;
+        let from = from.and_then(|from| SocketAddr::try_from(from).ok());
+        Ok(Received { len: stored as u32, truncated: len > room, from })
+    }
+
+    /// Fills one buffer after the other from a stream, until it ends.
+    fn fill(&self, guest: &Guest, buffers: &[Buffer], flags: RecvFlags) -> Result<Received, Errno> {
+        let mut total = 0;
+        for buffer in buffers {
+            let received =
+                guest.with(buffer.address, buffer.len, |bytes| self.receive_at(bytes, flags))?;
+            match received {
+                Ok(received) => {
+                    total += received.len;
+                    if received.len < buffer.len {
+                        break;
+                    }
+                }
+                // What has been received before the error is not lost.
+                Err(_) if total > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Received { len: total, truncated: false, from: None })
+    }
+
+    /// Sends the guest's buffers, to an address if one is given.
+    pub(in crate::wasi) fn send(
+        &self,
+        guest: &Guest,
+        buffers: &[Buffer],
+        to: Option<SocketAddr>,
+        flags: SendFlags,
+    ) -> Result<u32, Errno> {
+        guest.with_all(|memory| {
+            let slices: Vec<IoSlice> =
+                buffers.iter().map(|buffer| IoSlice::new(&memory[buffer.range()])).collect();
+            self.send_slices(&slices, to, flags)
+        })?
+    }
+
+    /// Sends bytes of the host's.
+    pub(in crate::wasi) fn send_bytes(&self, bytes: &[u8]) -> Result<u32, Errno> {
+        self.send_slices(&[IoSlice::new(bytes)], None, SendFlags::empty())
+    }
+
+    fn send_slices(
+        &self,
+        slices: &[IoSlice],
+        to: Option<SocketAddr>,
+        flags: SendFlags,
+    ) -> Result<u32, Errno> {
+        let flags = flags | SendFlags::NOSIGNAL;
+        let len = retry_on_intr(|| {
+            let mut control = SendAncillaryBuffer::default();
+            match &to {
+                Some(to) => rustix::net::sendmsg_addr(&self.fd, to, slices, &mut control, flags),
+                None => rustix::net::sendmsg(&self.fd, slices, &mut control, flags),
+            }
+        })?;
+        Ok(len as u32)
+    }
+
+    /// The next connection, and where it comes from.
+    pub(in crate::wasi) fn accept(
+        &self,
+        nonblocking: bool,
+    ) -> Result<(Socket, Option<SocketAddr>), Errno> {
+        let mut flags = SocketFlags::CLOEXEC;
+        flags.set(SocketFlags::NONBLOCK, nonblocking);
+        let (fd, from) = retry_on_intr(|| rustix::net::acceptfrom_with(&self.fd, flags))?;
+        let from = from.and_then(|from| SocketAddr::try_from(from).ok());
+        Ok((Socket { fd, datagrams: false }, from))
+    }
+
+    /// Connects to an address.
+    pub(in crate::wasi) fn connect(&self, to: SocketAddr) -> Result<(), Errno> {
+        match rustix::net::connect(&self.fd, &to) {
+            // The connection goes on in the background: its end is waited for.
+            Err(HostErrno::INTR) => {
+                retry_on_intr(|| poll(&mut [PollFd::new(&self.fd, PollFlags::OUT)], None))?;
+                Ok(sockopt::socket_error(&self.fd)??)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Gives the socket an address of the machine.
+    pub(in crate::wasi) fn bind(&self, at: SocketAddr) -> Result<(), Errno> {
+        Ok(rustix::net::bind(&self.fd, &at)?)
+    }
+
+    /// Lets connections come, so many waiting ones at most; the system has a bound of its own.
+    pub(in crate::wasi) fn listen(&self, backlog: u32) -> Result<(), Errno> {
+        Ok(rustix::net::listen(&self.fd, i32::try_from(backlog).unwrap_or(i32::MAX))?)
+    }
+
+    pub(in crate::wasi) fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
+        Ok(rustix::net::shutdown(&self.fd, how)?)
+    }
+
+    /// The address of its own. A socket that is none of the internet's has none.
+    pub(in crate::wasi) fn local(&self) -> Result<SocketAddr, Errno> {
+        let address = rustix::net::getsockname(&self.fd)?;
+        SocketAddr::try_from(address).map_err(|_| Errno::AddressFamily)
+    }
+
+    /// The address that it is connected with.
+    pub(in crate::wasi) fn peer(&self) -> Result<SocketAddr, Errno> {
+        let address = rustix::net::getpeername(&self.fd)?.ok_or(Errno::AddressFamily)?;
+        SocketAddr::try_from(address).map_err(|_| Errno::AddressFamily)
+    }
+
+    /// What has happened to it meanwhile, by `poll(2)` without waiting.
+    pub(in crate::wasi) fn state(&self) -> Result<PollFlags, Errno> {
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN | PollFlags::OUT)];
+        retry_on_intr(|| poll(&mut fds, Some(&rustix::event::Timespec::default())))?;
+        Ok(fds[0].revents())
+    }
+}

@@ -1,0 +1,773 @@
+//! Sockets of guests: those of preview 1, WasmEdge's and WASIX's, and what guests are refused.
+//! Nothing here leaves the machine.
+
+mod probe;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use probe::{Probe, errno};
+use tenon::wasi::Config;
+
+const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests-c/guests/serve.wasm");
+const SERVE_WASMEDGE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests-c/guests/serve_wasmedge.wasm");
+
+/// A process that ends with the test.
+struct Guest(Child);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(args: &[&str]) -> Guest {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenon"));
+    command.arg("run").args(args).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Guest(command.spawn().expect("the command line has been built"))
+}
+
+/// What a server answers to a request for a path.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the guest listens");
+    // In two parts, so that the guest has to wait for the second.
+    stream.write_all(format!("GET {path} HT").as_bytes()).expect("the guest takes it");
+    stream.write_all(b"TP/1.1\r\nHost: here\r\n\r\n").expect("the guest takes it");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the guest answers");
+    answer
+}
+
+/// Has a server answer that many clients at once, one of whom says nothing and goes.
+fn visit(address: &str, clients: usize) {
+    let silent = TcpStream::connect(address).expect("the guest listens");
+    thread::scope(|scope| {
+        for i in 0..clients {
+            scope.spawn(move || {
+                let path = format!("/{i}/{}", "x".repeat(i));
+                let answer = get(address, &path);
+                assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+                assert!(answer.ends_with(&format!("\r\n\r\n{path}")), "{answer}");
+            });
+        }
+    });
+    drop(silent);
+}
+
+#[test]
+fn a_server_on_a_listener_that_it_is_given() {
+    let mut guest = run(&["--tcplisten", "127.0.0.1:0", SERVE, "12"]);
+    let mut line = String::new();
+    BufReader::new(guest.0.stderr.take().expect("it is piped"))
+        .read_line(&mut line)
+        .expect("it is text");
+    let address = line.trim().strip_prefix("listening on ").expect("it says where");
+    visit(address, 12);
+    let mut out = String::new();
+    guest.0.stdout.take().expect("it is piped").read_to_string(&mut out).expect("it is text");
+    assert_eq!(out, "served\n");
+    assert!(guest.0.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_server_that_makes_its_listener_as_wasmedge_does() {
+    let mut guest = run(&["--allow-net", "127.0.0.1:0", SERVE_WASMEDGE, "0", "12"]);
+    let mut line = String::new();
+    BufReader::new(guest.0.stdout.take().expect("it is piped"))
+        .read_line(&mut line)
+        .expect("it is text");
+    visit(line.trim(), 12);
+    assert!(guest.0.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_server_without_grant_ends_with_eacces() {
+    for (grant, failed) in [(None, "sock_open"), (Some("127.0.0.1:1"), "sock_bind")] {
+        let mut args: Vec<_> = grant.iter().flat_map(|grant| ["--allow-net", *grant]).collect();
+        args.extend([SERVE_WASMEDGE, "0"]);
+        let mut guest = run(&args);
+        let mut text = String::new();
+        guest.0.stderr.take().expect("it is piped").read_to_string(&mut text).expect("it is text");
+        assert_eq!(text, format!("{failed}: error 2\n"));
+        assert_eq!(guest.0.wait().expect("it ends").code(), Some(2));
+    }
+}
+
+#[test]
+fn the_command_line_refuses_nonsense() {
+    let cases = [
+        ("--allow-net", "127.0.0.1", "a grant is HOST:PORT"),
+        ("--allow-net", "::1:80", "brackets"),
+        ("--tcplisten", "127.0.0.1", "127.0.0.1: "),
+        ("--tcplisten", "192.0.2.1:0", "192.0.2.1:0: "),
+    ];
+    for (flag, value, says) in cases {
+        let mut guest = run(&[flag, value, SERVE]);
+        let mut text = String::new();
+        guest.0.stderr.take().expect("it is piped").read_to_string(&mut text).expect("it is text");
+        assert!(text.starts_with("error: ") && text.contains(says), "{text}");
+        assert_eq!(guest.0.wait().expect("it ends").code(), Some(1));
+    }
+}
+
+/// A guest with a listener as descriptor 3, and the listener's address.
+fn with_listener() -> (Probe, std::net::SocketAddr) {
+    let mut config = Config::new();
+    let address = config.tcp_listen("127.0.0.1:0").expect("there is a loopback");
+    (Probe::new(config), address)
+}
+
+#[test]
+fn accepts_receives_and_sends() {
+    let (mut guest, address) = with_listener();
+    // Filetype of a stream socket, no flags; rights to accept, none to read.
+    assert_eq!(guest.call("fd_fdstat_get", &[3, 256]), 0);
+    assert_eq!(guest.bytes(256, 4), [6, 0, 0, 0]);
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[3, 4]), 0);
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), errno::AGAIN);
+    assert_eq!(guest.poll(&[(3, probe::READ)], 0), []);
+
+    let mut client = TcpStream::connect(address).expect("the guest listens");
+    let events = guest.poll(&[(3, probe::READ)], probe::FOREVER);
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].error, events[0].kind), (0, probe::READ));
+    assert_eq!(guest.call("sock_accept", &[3, 4, 64]), 0);
+    assert_eq!(guest.u32(64), 4);
+    assert_eq!(guest.call("fd_fdstat_get", &[4, 256]), 0);
+    // Nonblocking, as was asked for.
+    assert_eq!(guest.bytes(256, 4), [6, 0, 4, 0]);
+    guest.put_vectors(0, &[(512, 5), (600, 100)]);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 2, 0, 64, 68]), errno::AGAIN);
+
+    client.write_all(b"hello guest").expect("the guest takes it");
+    let events = guest.poll(&[(4, probe::READ)], probe::FOREVER);
+    assert_eq!((events[0].bytes, events[0].hangup), (11, false));
+    // What is only looked at stays.
+    assert_eq!(guest.call("sock_recv", &[4, 0, 2, 1, 64, 68]), 0);
+    assert_eq!(guest.u32(64), 11);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 2, 2, 64, 68]), 0);
+    assert_eq!(guest.u32(64), 11);
+    assert_eq!((guest.bytes(512, 5), guest.bytes(600, 6)), (b"hello".to_vec(), b" guest".to_vec()));
+
+    let events = guest.poll(&[(4, probe::WRITE)], probe::FOREVER);
+    assert_eq!((events.len(), events[0].kind), (1, probe::WRITE));
+    assert_eq!(guest.call("sock_send", &[4, 0, 1, 0, 64]), 0);
+    guest.put_vectors(0, &[(600, 6)]);
+    assert_eq!(guest.call("fd_write", &[4, 0, 1, 64]), 0);
+    assert_eq!(guest.call("sock_shutdown", &[4, 2]), 0);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("the guest sends");
+    assert_eq!(answer, "hello guest");
+
+    // After the guest's own end of writing, and after the peer's.
+    assert_eq!(guest.call("sock_send", &[4, 0, 1, 0, 64]), errno::PIPE);
+    client.write_all(b"!").expect("the guest takes it");
+    client.shutdown(Shutdown::Write).expect("it is open");
+    let events = guest.poll(&[(4, probe::READ)], probe::FOREVER);
+    assert_eq!((events[0].error, events[0].hangup), (0, true));
+    assert_eq!(guest.call("fd_read", &[4, 0, 1, 64]), 0);
+    assert_eq!(guest.u32(64), 1);
+    assert_eq!(guest.call("fd_read", &[4, 0, 1, 64]), 0);
+    assert_eq!(guest.u32(64), 0);
+    assert_eq!(guest.call("fd_close", &[4]), 0);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 1, 0, 64, 68]), errno::BAD_FD);
+}
+
+#[test]
+fn listeners_follow_directories() {
+    let mut config = Config::new();
+    config.dir(env!("CARGO_MANIFEST_DIR"), "/", false).expect("it is there");
+    let first = config.tcp_listen("127.0.0.1:0").expect("there is a loopback");
+    config
+        .listener(TcpListener::bind("127.0.0.1:0").expect("there is a loopback"))
+        .expect("it is one");
+    let mut guest = Probe::new(config);
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), errno::NOT_SOCKET);
+    let _client = TcpStream::connect(first).expect("the guest listens");
+    assert_eq!(guest.call("sock_accept", &[4, 0, 64]), 0);
+    assert_eq!(guest.u32(64), 6);
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[5, 4]), 0);
+    assert_eq!(guest.call("sock_accept", &[5, 0, 64]), errno::AGAIN);
+    assert_eq!(guest.call("sock_accept", &[7, 0, 64]), errno::BAD_FD);
+}
+
+#[test]
+fn what_is_no_socket_is_refused() {
+    let mut guest = Probe::new(Config::new());
+    guest.put_vectors(0, &[(512, 5)]);
+    let calls: [(&str, &[u64]); 9] = [
+        ("sock_accept", &[0, 0, 64]),
+        ("sock_accept/1", &[0, 64]),
+        ("sock_recv", &[0, 0, 1, 0, 64, 68]),
+        ("sock_send", &[1, 0, 1, 0, 64]),
+        ("sock_shutdown", &[1, 3]),
+        ("sock_listen", &[1, 3]),
+        ("sock_getsockopt", &[1, 0, 0, 64, 68]),
+        ("x:sock_listen", &[1, 3]),
+        ("x:sock_status", &[1, 64]),
+    ];
+    for (name, args) in calls {
+        assert_eq!(guest.call(name, args), errno::NOT_SOCKET, "{name}");
+        let mut closed = args.to_vec();
+        closed[0] = 99;
+        assert_eq!(guest.call(name, &closed), errno::BAD_FD, "{name}");
+    }
+}
+
+#[test]
+fn wrong_flags_are_refused() {
+    let (mut guest, address) = with_listener();
+    let _client = TcpStream::connect(address).expect("the guest listens");
+    // Only whether the connection blocks can be chosen.
+    assert_eq!(guest.call("sock_accept", &[3, 1, 64]), errno::INVALID);
+    assert_eq!(guest.call("sock_accept", &[3, 0x1_0004, 64]), errno::INVALID);
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), 0);
+    guest.put_vectors(0, &[(512, 5)]);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 1, 4, 64, 68]), errno::INVALID);
+    assert_eq!(guest.call("sock_send", &[4, 0, 1, 1, 64]), errno::INVALID);
+    assert_eq!(guest.call("sock_shutdown", &[4, 0]), errno::INVALID);
+    assert_eq!(guest.call("sock_shutdown", &[4, 4]), errno::INVALID);
+    assert_eq!(guest.call("fd_seek", &[4, 0, 0, 64]), errno::NOT_CAPABLE);
+    // Data does not go through a listener.
+    assert_eq!(guest.call("sock_recv", &[3, 0, 1, 0, 64, 68]), errno::NOT_CAPABLE);
+    // Rights that are given up do not come back with a connection.
+    assert_eq!(guest.call("fd_fdstat_set_rights", &[3, 1 << 29, 1 << 1]), 0);
+    let _client = TcpStream::connect(address).expect("the guest listens");
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), 0);
+    assert_eq!(guest.call("sock_send", &[5, 0, 1, 0, 64]), errno::NOT_CAPABLE);
+    assert_eq!(guest.call("sock_shutdown", &[5, 3]), errno::NOT_CAPABLE);
+}
+
+#[test]
+fn waits_for_all_buffers() {
+    let (mut guest, address) = with_listener();
+    let client = thread::spawn(move || {
+        let mut client = TcpStream::connect(address).expect("the guest listens");
+        for byte in b"abcdefgh" {
+            client.write_all(&[*byte]).expect("the guest takes it");
+        }
+        client
+    });
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), 0);
+    guest.put_vectors(0, &[(512, 3), (520, 0), (530, 5)]);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 3, 2, 64, 68]), 0);
+    assert_eq!(guest.u32(64), 8);
+    assert_eq!((guest.bytes(512, 3), guest.bytes(530, 5)), (b"abc".to_vec(), b"defgh".to_vec()));
+    // No room for anything: nothing to wait for.
+    guest.put_vectors(0, &[(512, 0)]);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 1, 0, 64, 68]), 0);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 0, 0, 64, 68]), 0);
+    assert_eq!(guest.u32(64), 0);
+    drop(client.join().expect("it has written"));
+}
+
+#[test]
+fn too_many_buffers_and_lengths_that_overflow_are_refused() {
+    let (mut guest, address) = with_listener();
+    let _client = TcpStream::connect(address).expect("the guest listens");
+    assert_eq!(guest.call("sock_accept", &[3, 0, 64]), 0);
+    for count in [1025, 1 << 29, u32::MAX.into()] {
+        assert_eq!(guest.call("sock_recv", &[4, 0, count, 0, 64, 68]), errno::INVALID);
+        assert_eq!(guest.call("sock_send", &[4, 0, count, 0, 64]), errno::INVALID);
+        assert_eq!(guest.call("fd_read", &[4, 0, count, 64]), errno::INVALID);
+        let args = [4, 0, count, 0, 64, 68, 128];
+        assert_eq!(guest.call("x:sock_recv_from", &args), errno::INVALID);
+    }
+    guest.put_vectors(0, &[(512, u32::MAX)]);
+    assert_eq!(guest.call("sock_recv", &[4, 0, 1, 0, 64, 68]), errno::FAULT);
+    assert_eq!(guest.call("sock_send", &[4, 0, 1, 0, 64]), errno::FAULT);
+}
+
+/// A guest that may reach the loopback of version 4.
+fn with_loopback() -> Probe {
+    let mut config = Config::new();
+    config.allow_net("127.0.0.1:*").expect("it is a grant");
+    Probe::new(config)
+}
+
+#[test]
+fn wasmedge_datagrams_come_back() {
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("there is a loopback");
+    let port = peer.local_addr().expect("it is bound").port();
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open", &[1, 1, 64]), 0);
+    let fd = u64::from(guest.u32(64));
+    assert_eq!(guest.call("fd_fdstat_get", &[fd, 256]), 0);
+    assert_eq!(guest.bytes(256, 1), [5]);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    guest.put_vectors(0, &[(512, 3), (600, 4)]);
+    guest.put(512, b"one");
+    guest.put(600, b" two");
+    let args = [fd, 0, 2, 128, port.into(), 0, 64];
+    assert_eq!(guest.call("sock_send_to", &args), 0);
+    assert_eq!(guest.u32(64), 7);
+
+    let mut bytes = [0; 100];
+    let (len, from) = peer.recv_from(&mut bytes).expect("the guest has sent");
+    assert_eq!(&bytes[..len], b"one two");
+    for text in ["echo 1", "echo 2", "much longer"] {
+        peer.send_to(text.as_bytes(), from).expect("it is there");
+    }
+    // Version 1 gives the address, version 2 the port too, and the family with 128 bytes.
+    assert_eq!(guest.call("sock_recv_from/7", &[fd, 0, 2, 128, 0, 64, 68]), 0);
+    assert_eq!((guest.u32(64), guest.bytes(160, 4)), (6, vec![127, 0, 0, 1]));
+    assert_eq!((guest.bytes(512, 3), guest.bytes(600, 3)), (b"ech".to_vec(), b"o 1".to_vec()));
+    guest.put_address(128, 160, &[0; 128]);
+    guest.put(72, &[0xff; 4]);
+    assert_eq!(guest.call("sock_recv_from/8", &[fd, 0, 2, 128, 0, 72, 64, 68]), 0);
+    assert_eq!(guest.bytes(160, 6), [1, 0, 127, 0, 0, 1]);
+    // Two bytes for the port, as WasmEdge has it.
+    assert_eq!(guest.bytes(72, 4), [port.to_le_bytes()[0], port.to_le_bytes()[1], 0xff, 0xff]);
+    assert_eq!(guest.bytes(68, 2), [0, 0]);
+    // What does not fit is lost, and said to be.
+    assert_eq!(guest.call("sock_recv_from_v2", &[fd, 0, 2, 128, 0, 72, 64, 68]), 0);
+    assert_eq!((guest.u32(64), guest.bytes(68, 2)), (7, vec![1, 0]));
+}
+
+#[test]
+fn wasmedge_connections() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let port = server.local_addr().expect("it is bound").port();
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    assert_eq!(guest.call("sock_connect", &[3, 128, port.into()]), 0);
+    let (mut peer, from) = server.accept().expect("the guest has connected");
+    guest.put_address(128, 160, &[0; 16]);
+    assert_eq!(guest.call("sock_getlocaladdr/4", &[3, 128, 64, 68]), 0);
+    assert_eq!(guest.bytes(160, 4), [127, 0, 0, 1]);
+    assert_eq!((guest.u32(64), guest.u32(68)), (4, from.port().into()));
+    assert_eq!(guest.call("sock_getpeeraddr/4", &[3, 128, 64, 68]), 0);
+    assert_eq!(guest.u32(68), port.into());
+    assert_eq!(guest.call("sock_getpeeraddr/3", &[3, 128, 68]), errno::INVALID);
+    guest.put_address(128, 160, &[0; 128]);
+    assert_eq!(guest.call("sock_getpeeraddr/3", &[3, 128, 68]), 0);
+    assert_eq!((guest.bytes(160, 6), guest.u32(68)), (vec![1, 0, 127, 0, 0, 1], port.into()));
+    assert_eq!(guest.call("sock_getpeeraddr/4", &[3, 128, 64, 68]), errno::INVALID);
+    guest.put_vectors(0, &[(512, 5)]);
+    guest.put(512, b"hello");
+    assert_eq!(guest.call("sock_send", &[3, 0, 1, 0, 64]), 0);
+    let mut bytes = [0; 5];
+    peer.read_exact(&mut bytes).expect("the guest has sent");
+    assert_eq!(&bytes, b"hello");
+
+    // Nobody listens at the address of a socket that is only bound.
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    assert_eq!(guest.call("sock_bind", &[4, 128, 0]), 0);
+    guest.put_address(128, 160, &[0; 16]);
+    assert_eq!(guest.call("sock_getlocaladdr/4", &[4, 128, 64, 68]), 0);
+    let port = u64::from(guest.u32(68));
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    assert_eq!(guest.call("sock_connect", &[5, 128, port]), errno::CONNECTION_REFUSED);
+    assert_eq!(guest.call("sock_connect", &[5, 128, 0x1_0000]), errno::INVALID);
+}
+
+#[test]
+fn wasmedge_listens_and_accepts_in_both_versions() {
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open_v2", &[1, 2, 64]), 0);
+    let mut storage = [0; 128];
+    storage[..6].copy_from_slice(&[1, 0, 127, 0, 0, 1]);
+    guest.put_address(128, 160, &storage);
+    assert_eq!(guest.call("sock_bind_v2", &[3, 128, 0]), 0);
+    assert_eq!(guest.call("sock_listen", &[3, 4]), 0);
+    assert_eq!(guest.call("sock_getlocaladdr/3", &[3, 128, 68]), 0);
+    let address = ("127.0.0.1", guest.u32(68) as u16);
+    let _clients = [0; 3].map(|_| TcpStream::connect(address).expect("the guest listens"));
+    assert_eq!(guest.call("sock_accept", &[3, 4, 64]), 0);
+    assert_eq!(guest.call("sock_accept/1", &[3, 64]), 0);
+    assert_eq!(guest.call("sock_accept_v2", &[3, 0, 64]), 0);
+    assert_eq!(guest.u32(64), 6);
+}
+
+#[test]
+fn wasmedge_settings() {
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    assert_eq!(guest.call("sock_open", &[1, 1, 64]), 0);
+    let get = |guest: &mut Probe, fd: u64, name: u64, room: u32| {
+        guest.put(68, &room.to_le_bytes());
+        (guest.call("sock_getsockopt", &[fd, 0, name, 256, 68]), guest.u32(68), guest.u32(256))
+    };
+    // Flags, sizes, types, errors.
+    for (name, on) in [(0, 1), (4, 1), (7, 1), (8, 1)] {
+        guest.put(256, &u32::to_le_bytes(on));
+        assert_eq!(guest.call("sock_setsockopt", &[3, 0, name, 256, 4]), 0, "{name}");
+        assert_eq!(get(&mut guest, 3, name, 4), (0, 4, on), "{name}");
+    }
+    assert_eq!(get(&mut guest, 3, 1, 4), (0, 4, 2));
+    assert_eq!(get(&mut guest, 4, 1, 16), (0, 4, 1));
+    assert_eq!(get(&mut guest, 3, 2, 4), (0, 4, 0));
+    assert_eq!(get(&mut guest, 3, 13, 4), (0, 4, 0));
+    guest.put(256, &8192_u32.to_le_bytes());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 6, 256, 4]), 0);
+    let (error, _, size) = get(&mut guest, 3, 6, 4);
+    assert!(error == 0 && size >= 8192);
+    // Times: seconds and microseconds in 16 bytes, lingering in 8.
+    guest.put(256, &[2_u64.to_le_bytes(), 500_000_u64.to_le_bytes()].concat());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 11, 256, 16]), 0);
+    assert_eq!(get(&mut guest, 3, 11, 16), (0, 16, 2));
+    assert_eq!(guest.u32(264) / 10_000, 50);
+    guest.put(256, &[1_u32.to_le_bytes(), 7_u32.to_le_bytes()].concat());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 9, 256, 8]), 0);
+    assert_eq!(get(&mut guest, 3, 9, 8), (0, 8, 1));
+    assert_eq!(guest.u32(260), 7);
+    // No delay is on the level of TCP.
+    guest.put(256, &1_u32.to_le_bytes());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 6, 15, 256, 4]), 0);
+    // Too little room, unknown, not to be set, not there.
+    assert_eq!(get(&mut guest, 3, 0, 3).0, errno::INVALID);
+    assert_eq!(get(&mut guest, 3, 2, 3).0, errno::INVALID);
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 11, 256, 8]), errno::INVALID);
+    assert_eq!(get(&mut guest, 3, 15, 4).0, errno::INVALID);
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 1, 256, 4]), errno::NO_SUCH_OPTION);
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 14, 256, 4]), errno::NO_SUCH_OPTION);
+    guest.put(256, &(-1_i64).to_le_bytes());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 11, 256, 16]), errno::INVALID);
+}
+
+#[test]
+fn wasmedge_looks_names_up() {
+    let mut guest = with_loopback();
+    let look_up = |guest: &mut Probe, node: &str, service: &str, hints: [u8; 5], max: u64| {
+        guest.put(1024, node.as_bytes());
+        guest.put(1280, service.as_bytes());
+        guest.put(1400, &[0; 28]);
+        guest.put(1400, &hints);
+        // Entries of 28 bytes, addresses of 12, data of 26.
+        for i in 0..4_u32 {
+            guest.put(2000 + i * 28, &[0; 28]);
+            guest.put(2000 + i * 28 + 12, &(2200 + i * 12).to_le_bytes());
+            guest.put(2000 + i * 28 + 24, &(2000 + (i + 1) * 28).to_le_bytes());
+            guest.put(2200 + i * 12 + 8, &(2300 + i * 26).to_le_bytes());
+        }
+        guest.put(64, &2000_u32.to_le_bytes());
+        let lens = (node.len() as u64, service.len() as u64);
+        let args = [1024, lens.0, 1280, lens.1, 1400, 64, max, 68];
+        guest.call("sock_getaddrinfo", &args)
+    };
+    assert_eq!(look_up(&mut guest, "localhost\0", "http", [0, 0, 0, 0, 0], 4), 0);
+    // A stream and datagrams to 127.0.0.1; [::1] is not granted.
+    assert_eq!(guest.u32(68), 2);
+    assert_eq!(guest.bytes(2000, 5), [0, 0, 1, 2, 1]);
+    assert_eq!(guest.bytes(2028, 5), [0, 0, 1, 1, 2]);
+    assert_eq!((guest.bytes(2200, 1), guest.u32(2204)), (vec![1], 14));
+    assert_eq!(guest.bytes(2300, 6), [0, 80, 127, 0, 0, 1]);
+    assert_eq!(look_up(&mut guest, "127.0.0.1", "8080", [4, 0, 1, 2, 1], 1), 0);
+    assert_eq!((guest.u32(68), guest.bytes(2300, 2)), (1, 8080_u16.to_be_bytes().to_vec()));
+    assert_eq!(look_up(&mut guest, "", "80", [1, 0, 1, 2, 0], 4), 0);
+    assert_eq!(guest.bytes(2300, 6), [0, 80, 0, 0, 0, 0]);
+
+    assert_eq!(look_up(&mut guest, "example.com", "80", [0; 5], 4), errno::ACCESS);
+    assert_eq!(look_up(&mut guest, "192.0.2.1", "80", [0; 5], 4), errno::ACCESS);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [0, 0, 2, 0, 0], 4), errno::LOOKUP_NAME);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [4, 0, 0, 0, 0], 4), errno::LOOKUP_NAME);
+    assert_eq!(look_up(&mut guest, "", "", [0; 5], 4), errno::LOOKUP_NAME);
+    assert_eq!(look_up(&mut guest, "localhost", "nothing", [0; 5], 4), errno::LOOKUP_SERVICE);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [0, 1, 0, 0, 0], 4), errno::LOOKUP_FLAGS);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [0, 0, 3, 0, 0], 4), errno::LOOKUP_FAMILY);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [0, 0, 0, 9, 0], 4), errno::LOOKUP_TYPE);
+    assert_eq!(look_up(&mut guest, "localhost", "80", [0; 5], 0), errno::LOOKUP_MEMORY);
+}
+
+#[test]
+fn what_is_not_granted_is_refused() {
+    let mut guest = Probe::new(Config::new());
+    assert_eq!(guest.call("sock_open", &[1, 1, 64]), errno::ACCESS);
+    assert_eq!(guest.call("x:sock_open", &[1, 2, 0, 64]), errno::ACCESS);
+    guest.put(1024, b"localhost");
+    assert_eq!(guest.call("x:resolve", &[1024, 9, 0, 256, 4, 64]), errno::ACCESS);
+
+    let elsewhere = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let port = u64::from(elsewhere.local_addr().expect("it is bound").port());
+    let mut config = Config::new();
+    config.allow_net("127.0.0.1:1").expect("it is a grant");
+    config.allow_net("127.0.0.2:*").expect("it is a grant");
+    let mut guest = Probe::new(config);
+    for (ty, fd) in [(2, 3), (1, 4)] {
+        assert_eq!(guest.call("sock_open", &[1, ty, 64]), 0);
+        guest.put_vectors(0, &[(512, 5)]);
+        // Another port, another address, all addresses, the unspecified one, in the clothes of
+        // version 6.
+        let mut mapped = [0; 16];
+        mapped[10..].copy_from_slice(&[255, 255, 127, 0, 0, 1]);
+        let addresses: [&[u8]; 4] = [&[127, 0, 0, 1], &[127, 0, 0, 3], &[0, 0, 0, 0], &mapped];
+        for address in addresses {
+            guest.put_address(128, 160, address);
+            assert_eq!(guest.call("sock_connect", &[fd, 128, port]), errno::ACCESS, "{address:?}");
+            assert_eq!(guest.call("sock_bind", &[fd, 128, port]), errno::ACCESS, "{address:?}");
+            let args = [fd, 0, 1, 128, port, 0, 64];
+            assert_eq!(guest.call("sock_send_to", &args), errno::ACCESS, "{address:?}");
+        }
+    }
+    // Listening without an address would take all of them.
+    assert_eq!(guest.call("sock_listen", &[3, 1]), errno::ACCESS);
+    guest.put_address(128, 160, &[127, 0, 0, 2]);
+    assert_eq!(guest.call("sock_bind", &[3, 128, 0]), 0);
+    assert_eq!(guest.call("sock_listen", &[3, 1]), 0);
+}
+
+#[test]
+fn wasix_connections_datagrams_and_names() {
+    let mut guest = with_loopback();
+    // A listener.
+    assert_eq!(guest.call("x:sock_open", &[1, 1, 6, 64]), 0);
+    guest.put(256, &[1, 0, 0, 0, 127, 0, 0, 1]);
+    assert_eq!(guest.call("x:sock_bind", &[3, 256]), 0);
+    assert_eq!(guest.call("x:sock_status", &[3, 64]), 0);
+    assert_eq!(guest.bytes(64, 1), [0]);
+    assert_eq!(guest.call("x:sock_listen", &[3, 4]), 0);
+    assert_eq!(guest.call("x:sock_status", &[3, 64]), 0);
+    assert_eq!(guest.bytes(64, 1), [1]);
+    assert_eq!(guest.call("x:sock_get_opt_flag", &[3, 10, 64]), 0);
+    assert_eq!(guest.bytes(64, 1), [1]);
+    assert_eq!(guest.call("x:sock_addr_local", &[3, 256]), 0);
+    let at = guest.bytes(256, 20);
+    assert_eq!((at[0], &at[4..8]), (1, &[127, 0, 0, 1][..]));
+    // Its own client.
+    assert_eq!(guest.call("x:sock_open", &[1, 1, 0, 64]), 0);
+    assert_eq!(guest.call("x:sock_connect", &[4, 256]), 0);
+    assert_eq!(guest.call("x:sock_accept_v2", &[3, 0, 64, 320]), 0);
+    assert_eq!(guest.u32(64), 5);
+    assert_eq!(guest.call("x:sock_addr_local", &[4, 288]), 0);
+    assert_eq!(guest.bytes(288, 20), guest.bytes(320, 20));
+    assert_eq!(guest.call("x:sock_addr_peer", &[4, 288]), 0);
+    assert_eq!(guest.bytes(288, 8), at[..8]);
+    assert_eq!(guest.call("x:sock_status", &[5, 64]), 0);
+    assert_eq!(guest.bytes(64, 1), [1]);
+
+    // Datagrams.
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("there is a loopback");
+    let [low, high] = peer.local_addr().expect("it is bound").port().to_le_bytes();
+    assert_eq!(guest.call("x:sock_open", &[1, 2, 17, 64]), 0);
+    guest.put(256, &[1, 0, low, high, 127, 0, 0, 1]);
+    guest.put_vectors(0, &[(512, 4)]);
+    guest.put(512, b"ping");
+    assert_eq!(guest.call("x:sock_send_to", &[6, 0, 1, 1, 256, 64]), 0);
+    let mut bytes = [0; 10];
+    let (len, from) = peer.recv_from(&mut bytes).expect("the guest has sent");
+    assert_eq!(&bytes[..len], b"ping");
+    peer.send_to(b"pong!", from).expect("it is there");
+    guest.put(256, &[0xff; 20]);
+    assert_eq!(guest.call("x:sock_recv_from", &[6, 0, 1, 0, 64, 68, 256]), 0);
+    assert_eq!(
+        (guest.u32(64), guest.bytes(68, 2), guest.bytes(512, 4)),
+        (4, vec![1, 0], b"pong".to_vec())
+    );
+    assert_eq!(guest.bytes(256, 8), [1, 0, low, high, 127, 0, 0, 1]);
+
+    guest.put(1024, b"localhost");
+    assert_eq!(guest.call("x:resolve", &[1024, 9, 80, 256, 4, 64]), 0);
+    assert_eq!((guest.u32(64), guest.bytes(256, 6)), (1, vec![1, 0, 127, 0, 0, 1]));
+    assert_eq!(guest.call("x:resolve", &[1024, 9, 80, 0xffff_ffff, 0, 64]), 0);
+    assert_eq!(guest.u32(64), 0);
+    guest.put(1024, b"nowhere.x");
+    assert_eq!(guest.call("x:resolve", &[1024, 9, 80, 256, 4, 64]), errno::ACCESS);
+    // Wrong families, types and protocols.
+    assert_eq!(guest.call("x:sock_open", &[3, 1, 0, 64]), errno::ADDRESS_FAMILY);
+    assert_eq!(guest.call("x:sock_open", &[1, 3, 0, 64]), errno::PROTOCOL_TYPE);
+    assert_eq!(guest.call("x:sock_open", &[1, 1, 17, 64]), errno::PROTOCOL_NOT_SUPPORTED);
+    guest.put(256, &[3, 0, low, high]);
+    assert_eq!(guest.call("x:sock_connect", &[6, 256]), errno::ADDRESS_FAMILY);
+}
+
+#[test]
+fn wasix_settings() {
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("x:sock_open", &[1, 1, 0, 64]), 0);
+    for option in [1, 2, 3, 6, 12, 14] {
+        assert_eq!(guest.call("x:sock_set_opt_flag", &[3, option, 1]), 0, "{option}");
+        assert_eq!(guest.call("x:sock_get_opt_flag", &[3, option, 64]), 0, "{option}");
+        assert_eq!(guest.bytes(64, 1), [1], "{option}");
+    }
+    assert_eq!(guest.call("x:sock_set_opt_flag", &[3, 2, 2]), errno::INVALID);
+    assert_eq!(guest.call("x:sock_set_opt_flag", &[3, 10, 1]), errno::NO_SUCH_OPTION);
+    assert_eq!(guest.call("x:sock_set_opt_flag", &[3, 5, 0]), errno::NOT_SUPPORTED);
+    assert_eq!(guest.call("x:sock_get_opt_flag", &[3, 99, 64]), errno::NO_SUCH_OPTION);
+    for option in [13, 19, 20] {
+        guest.put(256, &[1]);
+        guest.put(264, &3_000_000_000_u64.to_le_bytes());
+        assert_eq!(guest.call("x:sock_set_opt_time", &[3, option, 256]), 0, "{option}");
+        guest.put(256, &[0; 16]);
+        assert_eq!(guest.call("x:sock_get_opt_time", &[3, option, 256]), 0, "{option}");
+        assert_eq!(guest.bytes(256, 1), [1]);
+        assert_eq!(guest.bytes(264, 8), 3_000_000_000_u64.to_le_bytes());
+        guest.put(256, &[0]);
+        assert_eq!(guest.call("x:sock_set_opt_time", &[3, option, 256]), 0, "{option}");
+        assert_eq!(guest.call("x:sock_get_opt_time", &[3, option, 256]), 0, "{option}");
+        assert_eq!(guest.bytes(256, 1), [0]);
+    }
+    guest.put(256, &[2]);
+    assert_eq!(guest.call("x:sock_set_opt_time", &[3, 13, 256]), errno::INVALID);
+    assert_eq!(guest.call("x:sock_set_opt_size", &[3, 23, 9]), 0);
+    for (option, size) in [(23, 9), (25, 1), (11, 0)] {
+        assert_eq!(guest.call("x:sock_get_opt_size", &[3, option, 256]), 0);
+        assert_eq!(guest.u32(256), size);
+    }
+    assert_eq!(guest.call("x:sock_set_opt_size", &[3, 15, 1 << 31]), errno::INVALID);
+    assert_eq!(guest.call("x:sock_set_opt_size", &[3, 15, 1 << 32]), errno::INVALID);
+}
+
+#[test]
+fn version_6_where_the_machine_has_it() {
+    let Ok(server) = TcpListener::bind("[::1]:0") else {
+        eprintln!("skipped: this machine has no loopback of version 6");
+        return;
+    };
+    let port = u64::from(server.local_addr().expect("it is bound").port());
+    let mut config = Config::new();
+    config.allow_net("[::1]:*").expect("it is a grant");
+    config.allow_net("[::]:*").expect("it is a grant");
+    let mut guest = Probe::new(config);
+    assert_eq!(guest.call("sock_open", &[2, 2, 64]), 0);
+    let mut loopback = [0; 16];
+    loopback[15] = 1;
+    guest.put_address(128, 160, &loopback);
+    assert_eq!(guest.call("sock_connect", &[3, 128, port]), 0);
+    guest.put_address(128, 160, &[0; 16]);
+    assert_eq!(guest.call("sock_getpeeraddr/4", &[3, 128, 64, 68]), 0);
+    assert_eq!((guest.bytes(160, 16), guest.u32(64)), (loopback.to_vec(), 6));
+    // Too small for an address of version 6.
+    guest.put_address(128, 160, &[0; 4]);
+    assert_eq!(guest.call("sock_getpeeraddr/4", &[3, 128, 64, 68]), errno::INVALID);
+    assert_eq!(guest.call("x:sock_addr_peer", &[3, 256]), 0);
+    assert_eq!(guest.bytes(256, 2), [2, 0]);
+    assert_eq!(guest.bytes(260, 16), loopback);
+
+    // All addresses of version 6 are none of version 4.
+    assert_eq!(guest.call("sock_open", &[2, 2, 64]), 0);
+    guest.put_address(128, 160, &[0; 16]);
+    assert_eq!(guest.call("sock_bind", &[4, 128, 0]), 0);
+    assert_eq!(guest.call("sock_listen", &[4, 1]), 0);
+    assert_eq!(guest.call("sock_getlocaladdr/4", &[4, 128, 64, 68]), 0);
+    let port = guest.u32(68) as u16;
+    assert!(TcpStream::connect(("::1", port)).is_ok());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+/// A call whose arguments are good; the places of the pointers among them.
+type Good<'a> = (&'a str, &'a [u64], &'a [usize]);
+
+#[test]
+fn bad_pointers_are_faults() {
+    let mut config = Config::new();
+    config.allow_net("127.0.0.1:*").expect("it is a grant");
+    let mut guest = Probe::new(config);
+    // 3 is a listener, 4 a stream, 5 for datagrams, 6 and 7 a pair.
+    for ty in [2, 2, 1] {
+        assert_eq!(guest.call("sock_open", &[1, ty, 64]), 0);
+    }
+    assert_eq!(guest.call("x:sock_pair", &[3, 1, 0, 64, 68]), 0);
+    let calls: &[Good] = &[
+        ("sock_accept", &[3, 0, 64], &[2]),
+        ("sock_accept/1", &[3, 64], &[1]),
+        ("sock_accept_v2", &[3, 0, 64], &[2]),
+        ("sock_open", &[1, 2, 64], &[2]),
+        ("sock_bind", &[3, 128, 0], &[1]),
+        ("sock_connect", &[3, 128, 1], &[1]),
+        ("sock_recv", &[6, 0, 1, 0, 64, 68], &[1, 4, 5]),
+        ("sock_recv_v2", &[6, 0, 1, 0, 64, 68], &[1, 4, 5]),
+        ("sock_recv_from/7", &[5, 0, 1, 128, 0, 64, 68], &[1, 3, 5, 6]),
+        ("sock_recv_from/8", &[5, 0, 1, 128, 0, 72, 64, 68], &[1, 3, 5, 6, 7]),
+        ("sock_send", &[6, 0, 1, 0, 64], &[1, 4]),
+        ("sock_send_v2", &[6, 0, 1, 0, 64], &[1, 4]),
+        ("sock_send_to", &[5, 0, 1, 128, 1, 0, 64], &[1, 3, 6]),
+        ("sock_getlocaladdr/4", &[3, 128, 64, 68], &[1, 2, 3]),
+        ("sock_getlocaladdr/3", &[3, 136, 68], &[1, 2]),
+        ("sock_getsockopt", &[3, 0, 0, 64, 76], &[3, 4]),
+        ("sock_setsockopt", &[3, 0, 0, 64, 4], &[3]),
+        ("sock_getaddrinfo", &[1024, 9, 1040, 2, 1100, 80, 1, 68], &[0, 2, 4, 5, 7]),
+        ("x:chdir", &[1024, 1], &[0]),
+        ("x:fd_dup", &[3, 64], &[1]),
+        ("x:fd_dup2", &[3, 0, 0, 64], &[3]),
+        ("x:fd_event", &[0, 0, 64], &[2]),
+        ("x:fd_fdflags_get", &[3, 64], &[1]),
+        ("x:fd_pipe", &[64, 68], &[0, 1]),
+        ("x:futex_wait", &[64, 99, 1200, 68], &[0, 2, 3]),
+        ("x:futex_wake", &[64, 68], &[0, 1]),
+        ("x:getcwd", &[64, 76], &[1]),
+        ("x:proc_id", &[64], &[0]),
+        ("x:proc_join", &[1200, 0, 64], &[0, 2]),
+        ("x:proc_parent", &[1, 64], &[1]),
+        ("x:resolve", &[1024, 9, 0, 256, 1, 64], &[0, 3, 5]),
+        ("x:sock_accept_v2", &[3, 0, 64, 256], &[2, 3]),
+        ("x:sock_addr_local", &[3, 256], &[1]),
+        ("x:sock_bind", &[3, 1300], &[1]),
+        ("x:sock_connect", &[4, 1300], &[1]),
+        ("x:sock_get_opt_flag", &[3, 2, 64], &[2]),
+        ("x:sock_get_opt_size", &[3, 15, 64], &[2]),
+        ("x:sock_get_opt_time", &[3, 19, 256], &[2]),
+        ("x:sock_open", &[1, 1, 0, 64], &[3]),
+        ("x:sock_pair", &[3, 1, 0, 64, 68], &[3, 4]),
+        ("x:sock_recv_from", &[5, 0, 1, 0, 64, 68, 256], &[1, 4, 5, 6]),
+        ("x:sock_send_to", &[5, 0, 1, 0, 1300, 64], &[1, 4, 5]),
+        ("x:sock_send_file", &[6, 3, 0, 1, 64], &[4]),
+        ("x:sock_set_opt_time", &[3, 19, 1200], &[2]),
+        ("x:sock_status", &[3, 64], &[1]),
+        ("x:thread_parallelism", &[64], &[0]),
+        ("x:tty_get", &[256], &[0]),
+        ("x:tty_set", &[256], &[0]),
+    ];
+    for (name, good, pointers) in calls {
+        for pointer in *pointers {
+            // The last byte, behind the end, near 2^32, and where adding wraps around.
+            let end = u64::from(guest.size());
+            for bad in [end, end + 1, 0x8000_0000, 0xffff_fff0, 0xffff_ffff] {
+                guest.put_vectors(0, &[(512, 4)]);
+                guest.put_address(128, 160, &[127, 0, 0, 1]);
+                guest.put_address(136, 320, &[0; 128]);
+                guest.put(76, &4_u32.to_le_bytes());
+                guest.put(80, &2000_u32.to_le_bytes());
+                guest.put(1024, b"localhost");
+                guest.put(1040, b"80");
+                guest.put(1100, &[0; 28]);
+                guest.put(1200, &[0; 16]);
+                guest.put(1300, &[1, 0, 9, 0, 127, 0, 0, 1]);
+                let mut args = good.to_vec();
+                args[*pointer] = bad;
+                let got = guest.call(name, &args);
+                assert_eq!(got, errno::FAULT, "{name}, parameter {pointer} is {bad:#x}");
+            }
+        }
+    }
+    // Results that would reach over the end.
+    let end = u64::from(guest.size());
+    assert_eq!(guest.call("sock_accept", &[3, 0, end - 3]), errno::FAULT);
+    assert_eq!(guest.call("x:sock_addr_local", &[3, end - 19]), errno::FAULT);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    guest.put(132, &16_u32.to_le_bytes());
+    guest.put(128, &(guest.size() - 15).to_le_bytes());
+    assert_eq!(guest.call("sock_bind", &[3, 128, 0]), errno::FAULT);
+    guest.put(128, &0xffff_fffe_u32.to_le_bytes());
+    assert_eq!(guest.call("sock_connect", &[3, 128, 1]), errno::FAULT);
+    // Inside the list for the results of a lookup.
+    guest.put(80, &0xffff_fff8_u32.to_le_bytes());
+    let args = [1024, 9, 1040, 2, 1100, 80, 1, 68];
+    assert_eq!(guest.call("sock_getaddrinfo", &args), errno::FAULT);
+    guest.put(80, &2000_u32.to_le_bytes());
+    guest.put(2000, &[0xff; 28]);
+    assert_eq!(guest.call("sock_getaddrinfo", &args), errno::FAULT);
+}
+
+#[test]
+fn descriptors_run_out() {
+    let mut guest = Probe::new(Config::new());
+    let mut error = 0;
+    for _ in 0..600 {
+        error = guest.call("x:fd_pipe", &[64, 68]);
+        if error != 0 {
+            break;
+        }
+    }
+    assert_eq!(error, errno::TOO_MANY_FILES);
+    assert_eq!(guest.call("x:fd_dup2", &[0, 1024, 0, 64]), errno::TOO_MANY_FILES);
+    assert_eq!(guest.call("x:fd_dup2", &[0, u32::MAX.into(), 0, 64]), errno::TOO_MANY_FILES);
+}
