@@ -1,4 +1,5 @@
-/* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later.
+/* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later, and what
+ * Tenon adds to them (tenon_wasi_*).
  *
  * Made by `make headers`; do not edit.
  *

@@ -371,6 +371,66 @@ fn wasmedge_connections() {
 }
 
 #[test]
+fn connections_are_made_in_the_background() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let port = u64::from(server.local_addr().expect("it is bound").port());
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[3, 4]), 0);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    // The system may be done at once.
+    let error = guest.call("sock_connect", &[3, 128, port]);
+    assert!(error == 0 || error == errno::IN_PROGRESS, "{error}");
+    let events = guest.poll(&[(3, probe::WRITE)], probe::FOREVER);
+    assert_eq!((events[0].error, events[0].hangup), (0, false));
+    guest.put(68, &4_u32.to_le_bytes());
+    assert_eq!(guest.call("sock_getsockopt", &[3, 0, 2, 256, 68]), 0);
+    assert_eq!(guest.u32(256), 0);
+    assert_eq!(guest.call("x:sock_status", &[3, 64]), 0);
+    assert_eq!(guest.bytes(64, 1), [1]);
+    // The system may say once more that it has connected.
+    guest.call("sock_connect", &[3, 128, port]);
+    assert_eq!(guest.call("sock_connect", &[3, 128, port]), errno::IS_CONNECTED);
+    assert!(server.accept().is_ok());
+
+    // Nobody listens at the guest's own socket.
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    assert_eq!(guest.call("sock_bind", &[4, 128, 0]), 0);
+    assert_eq!(guest.call("x:sock_addr_local", &[4, 320]), 0);
+    let port = u64::from(u16::from_le_bytes([guest.bytes(322, 1)[0], guest.bytes(323, 1)[0]]));
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[5, 4]), 0);
+    let error = guest.call("sock_connect", &[5, 128, port]);
+    if error != errno::CONNECTION_REFUSED {
+        assert_eq!(error, errno::IN_PROGRESS);
+        assert_eq!(guest.poll(&[(5, probe::WRITE)], probe::FOREVER).len(), 1);
+        assert_eq!(guest.call("x:sock_status", &[5, 64]), 0);
+        assert_eq!(guest.bytes(64, 1), [3]);
+        assert_eq!(guest.call("x:sock_get_opt_size", &[5, 11, 256]), 0);
+        assert_eq!(guest.u32(256), errno::CONNECTION_REFUSED);
+    }
+}
+
+#[test]
+fn closing_does_not_wait() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let port = u64::from(server.local_addr().expect("it is bound").port());
+    let mut guest = with_loopback();
+    assert_eq!(guest.call("sock_open", &[1, 2, 64]), 0);
+    guest.put_address(128, 160, &[127, 0, 0, 1]);
+    assert_eq!(guest.call("sock_connect", &[3, 128, port]), 0);
+    // For longer than any test runs, with a peer that does not read.
+    let (peer, _) = server.accept().expect("the guest has connected");
+    guest.put(256, &[1_u32.to_le_bytes(), 30_000_u32.to_le_bytes()].concat());
+    assert_eq!(guest.call("sock_setsockopt", &[3, 0, 9, 256, 8]), 0);
+    assert_eq!(guest.call("fd_fdstat_set_flags", &[3, 4]), 0);
+    guest.put_vectors(0, &[(0, 0x8000)]);
+    while guest.call("sock_send", &[3, 0, 1, 0, 64]) == 0 {}
+    assert_eq!(guest.call("fd_close", &[3]), 0);
+    drop(peer);
+}
+
+#[test]
 fn wasmedge_listens_and_accepts_in_both_versions() {
     let mut guest = with_loopback();
     assert_eq!(guest.call("sock_open_v2", &[1, 2, 64]), 0);

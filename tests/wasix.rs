@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use probe::{Probe, errno};
-use tenon::Error;
-use tenon::wasi::{Config, Exit};
+use tenon::wasi::{Config, Exit, Wasi};
+use tenon::{Engine, Error, Linker, Module, Store};
 
 /// A folder for a test's files, empty.
 fn folder(test: &str) -> PathBuf {
@@ -171,6 +171,39 @@ fn there_is_one_process_of_one_thread() {
             _ => panic!("{name} returns"),
         }
     }
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let engine = Engine::new(&tenon::Config::new()).expect("the settings are good");
+    let store = Store::new(&engine);
+    let wasi = Wasi::new(Config::new());
+    let mut linker = Linker::new(&store);
+    wasi.define(&mut linker).expect("there is memory");
+    // Everything else has a name without a module that asks for it.
+    let text = r#"(module
+      (import "wasi_snapshot_preview1" "sock_open" (func (param i32 i32 i32) (result i32)))
+      (import "wasix_32v1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+      (import "wasix_32v1" "sock_open" (func (param i32 i32 i32 i32) (result i32)))
+      (import "wasix_32v1" "proc_exit2" (func (param i32)))
+      (import "wasix_32v1" "proc_fork" (func (param i32 i32) (result i32)))
+      (import "wasi" "thread-spawn" (func (param i32) (result i32))))"#;
+    let module = Module::from_text(&engine, text.as_bytes()).expect("it is a module");
+    let missing = linker.missing(&module);
+    let names: Vec<_> = missing.iter().map(|import| (import.module, import.name)).collect();
+    assert_eq!(names, [("wasix_32v1", "proc_fork"), ("wasi", "thread-spawn")]);
+    match linker.instantiate(&module) {
+        Err(Error::Link { module, name, message }) => {
+            assert_eq!((module.as_str(), name.as_str()), ("wasix_32v1", "proc_fork"));
+            assert!(message.contains("unknown import"), "{message}");
+        }
+        _ => panic!("it links"),
+    }
+    // A function of the right name and another type.
+    let text = r#"(module (import "wasix_32v1" "sock_open" (func (param i32) (result i32))))"#;
+    let module = Module::from_text(&engine, text.as_bytes()).expect("it is a module");
+    wasi.define_for(&mut linker, &module).expect("there is memory");
+    assert!(matches!(linker.instantiate(&module), Err(Error::Link { .. })));
 }
 
 #[test]

@@ -113,6 +113,13 @@ pub(super) fn poll_oneoff(
     guest.put_u32(event_count, happened.len() as u32)
 }
 
+/// Waits so many nanoseconds.
+pub(super) fn sleep(ctx: &Context, nanoseconds: u64) -> Result<(), Errno> {
+    let deadline = now(ClockId::Monotonic)?.saturating_add(nanoseconds);
+    let wanted = Wanted::Time(ClockId::Monotonic, deadline);
+    wait(ctx, &[Subscription { userdata: 0, kind: CLOCK, wanted }]).map(drop)
+}
+
 /// Waits until something has happened; at least one event.
 fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Errno> {
     let mut events = Vec::new();

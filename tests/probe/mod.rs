@@ -18,7 +18,9 @@ pub mod errno {
     pub const CONNECTION_REFUSED: u32 = 14;
     pub const DEADLOCK: u32 = 16;
     pub const FAULT: u32 = 21;
+    pub const IN_PROGRESS: u32 = 26;
     pub const INVALID: u32 = 28;
+    pub const IS_CONNECTED: u32 = 30;
     pub const TOO_MANY_FILES: u32 = 33;
     pub const NO_ENTRY: u32 = 44;
     pub const NO_SUCH_OPTION: u32 = 50;

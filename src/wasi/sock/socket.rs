@@ -39,6 +39,18 @@ impl AsFd for Socket {
     }
 }
 
+impl Drop for Socket {
+    /// Closes the socket without waiting, whatever the guest has set: what it has sent goes out in
+    /// the background.
+    fn drop(&mut self) {
+        let lingers = sockopt::socket_linger(&self.fd).ok().flatten();
+        if lingers.is_some_and(|time| !time.is_zero()) {
+            // If this fails, closing waits.
+            let _ = sockopt::set_socket_linger(&self.fd, None);
+        }
+    }
+}
+
 impl Socket {
     /// A socket that the host has made.
     pub(in crate::wasi) fn from_host(fd: OwnedFd) -> Result<Socket, Errno> {

@@ -11,6 +11,7 @@ use crate::wasi::clock::clock;
 use crate::wasi::errno::Errno;
 use crate::wasi::fs::path::GuestPath;
 use crate::wasi::guest::Guest;
+use crate::wasi::poll::sleep;
 use crate::wasi::types::Layout;
 
 /// The number of the only process, and of its only thread.
@@ -86,7 +87,7 @@ pub(super) fn clock_time_set(_: &mut Context, _: &Guest, id: u32, _time: u64) ->
 /// Waits while a word has a value. Nobody could change it meanwhile: without a timeout the wait
 /// would never end, and is refused.
 pub(super) fn futex_wait(
-    _: &mut Context,
+    ctx: &mut Context,
     guest: &Guest,
     address: u32,
     expected: u32,
@@ -98,7 +99,8 @@ pub(super) fn futex_wait(
     if u32::from_le_bytes(guest.get(address)?) != expected {
         return guest.put(result, &[1]);
     }
-    std::thread::sleep(timeout.ok_or(Errno::Deadlock)?);
+    let timeout = timeout.ok_or(Errno::Deadlock)?.as_nanos();
+    sleep(ctx, u64::try_from(timeout).unwrap_or(u64::MAX))?;
     guest.put(result, &[0])
 }
 
@@ -179,9 +181,8 @@ pub(super) fn thread_parallelism(_: &mut Context, guest: &Guest, result: u32) ->
     guest.put_u32(result, 1)
 }
 
-pub(super) fn thread_sleep(_: &mut Context, _: &Guest, duration: u64) -> Result<(), Errno> {
-    std::thread::sleep(Duration::from_nanos(duration));
-    Ok(())
+pub(super) fn thread_sleep(ctx: &mut Context, _: &Guest, duration: u64) -> Result<(), Errno> {
+    sleep(ctx, duration)
 }
 
 /// There is one thread.
