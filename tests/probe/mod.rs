@@ -182,6 +182,11 @@ fn text() -> String {
       (memory (export \"memory\") 1))"
 }
 
+/// The names of the functions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, _)| *name)
+}
+
 impl Probe {
     /// A guest with these settings.
     pub fn new(config: Config) -> Probe {
