@@ -83,7 +83,7 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test sockets --test hostile_sockets --test wasix
+	$(CARGO) test --lib --bins --examples --test cli --test regress --test sockets --test hostile_sockets --test wasmedge --test wasix
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library

@@ -22,11 +22,19 @@ pub(super) use grants::Grants;
 pub(super) use options::{Flag, Size, Time, error_number};
 pub(super) use socket::{Received, Socket};
 
-/// Flags of receiving.
+/// Flags of receiving; the last two are WASIX's.
 mod riflags {
     pub const PEEK: u32 = 1;
     pub const WAITALL: u32 = 2;
+    /// A datagram is cut to the room that there is, as it always is.
+    pub const TRUNCATE: u32 = 4;
+    /// Fails where it would wait.
+    pub const DONT_WAIT: u32 = 8;
+    pub const ALL: u32 = PEEK | WAITALL | TRUNCATE | DONT_WAIT;
 }
+
+/// The flag of sending, WASIX's: fails where it would wait.
+const SEND_DONT_WAIT: u32 = 1;
 
 /// What has happened while receiving: the datagram was longer than the buffers.
 const TRUNCATED: u16 = 1;
@@ -122,12 +130,13 @@ pub(super) fn receive(
     flags: u32,
 ) -> Result<Received, Errno> {
     let socket = socket(ctx, fd, rights::FD_READ)?;
-    if flags & !(riflags::PEEK | riflags::WAITALL) != 0 {
+    if flags & !riflags::ALL != 0 {
         return Err(Errno::Invalid);
     }
     let mut host = RecvFlags::empty();
     host.set(RecvFlags::PEEK, flags & riflags::PEEK != 0);
     host.set(RecvFlags::WAITALL, flags & riflags::WAITALL != 0);
+    host.set(RecvFlags::DONTWAIT, flags & riflags::DONT_WAIT != 0);
     let buffers = guest.buffers(buffers, count)?;
     socket.receive(guest, &buffers, host)
 }
@@ -140,9 +149,14 @@ pub(super) fn send(
     buffers: u32,
     count: u32,
     to: Option<SocketAddr>,
-    flags: SendFlags,
+    flags: u32,
 ) -> Result<u32, Errno> {
     let socket = socket(ctx, fd, rights::FD_WRITE)?;
+    let flags = match flags {
+        0 => SendFlags::empty(),
+        SEND_DONT_WAIT => SendFlags::DONTWAIT,
+        _ => return Err(Errno::Invalid),
+    };
     let to = to.map(|to| ctx.net.peer(to)).transpose()?;
     let buffers = guest.buffers(buffers, count)?;
     socket.send(guest, &buffers, to, flags)
@@ -195,10 +209,7 @@ pub(super) fn sock_send(
 ) -> Result<(), Errno> {
     socket(ctx, fd, 0)?;
     guest.check(sent, 4)?;
-    if flags != 0 {
-        return Err(Errno::Invalid);
-    }
-    let len = send(ctx, guest, fd, buffers, count, None, SendFlags::empty())?;
+    let len = send(ctx, guest, fd, buffers, count, None, flags)?;
     guest.put_u32(sent, len)
 }
 

@@ -5,8 +5,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rustix::net::SendFlags;
-
 use super::{Flag, Size, Socket, Time, error_number, lookup, receive, roflags, send, socket};
 use crate::wasi::Context;
 use crate::wasi::errno::Errno;
@@ -236,11 +234,8 @@ fn send_to(
 ) -> Result<(), Errno> {
     socket(ctx, fd, 0)?;
     guest.check(sent, 4)?;
-    if flags != 0 {
-        return Err(Errno::Invalid);
-    }
     let to = socket_address(guest, address, port)?;
-    let len = send(ctx, guest, fd, buffers, count, Some(to), SendFlags::empty())?;
+    let len = send(ctx, guest, fd, buffers, count, Some(to), flags)?;
     guest.put_u32(sent, len)
 }
 

@@ -4,7 +4,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use rustix::event::PollFlags;
-use rustix::net::SendFlags;
 
 use super::fds::add_pair;
 use super::process::optional_time;
@@ -26,9 +25,6 @@ const DATAGRAM: u8 = 2;
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
-
-/// Sending fails where it would wait.
-const DONT_WAIT: u32 = 1;
 
 /// States of a socket.
 const OPENING: u8 = 0;
@@ -210,11 +206,6 @@ pub(super) fn sock_send_to(
     sent: u32,
 ) -> Result<(), Errno> {
     guest.check(sent, 4)?;
-    let flags = match flags {
-        0 => SendFlags::empty(),
-        DONT_WAIT => SendFlags::DONTWAIT,
-        _ => return Err(Errno::Invalid),
-    };
     let len = send(ctx, guest, fd, buffers, count, Some(get(guest, address)?), flags)?;
     guest.put_u32(sent, len)
 }
