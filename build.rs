@@ -32,7 +32,7 @@ mod headers {
             ],
         ),
         ("include/wasi.h", "src/capi/wasi.h.toml", &["wasi", "wasi_net"]),
-        ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon"]),
+        ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon", "limits"]),
     ];
 
     pub fn write() {

@@ -38,7 +38,7 @@ enum tenon_error_code_enum {
   TENON_ERROR_INTERNAL = 10,
 };
 
-/* The traps that WebAssembly defines. */
+/* The traps that WebAssembly defines, and those by which limits end execution. */
 typedef uint8_t tenon_trap_code_t;
 enum tenon_trap_code_enum {
   TENON_TRAP_NONE = 0,
@@ -52,7 +52,16 @@ enum tenon_trap_code_enum {
   TENON_TRAP_INTEGER_OVERFLOW = 8,
   TENON_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
   TENON_TRAP_STACK_OVERFLOW = 10,
+  /* tenon_interrupt_raise has been called. */
+  TENON_TRAP_INTERRUPT = 11,
+  /* The store's deadline has passed. */
+  TENON_TRAP_DEADLINE_EXCEEDED = 12,
+  /* The store's fuel is used up. */
+  TENON_TRAP_OUT_OF_FUEL = 13,
 };
+
+/* What ends execution in a store from other threads. */
+typedef struct tenon_interrupt_t tenon_interrupt_t;
 
 /* The kind of values that are vectors, as types have it. */
 enum { TENON_V128 = 4 };
@@ -299,7 +308,7 @@ WASM_API_EXTERN bool tenon_module_name(const wasm_module_t *module, wasm_name_t 
 WASM_API_EXTERN const wasm_name_t *tenon_frame_func_name(const wasm_frame_t *frame);
 
 /*
- Returns which of the traps that WebAssembly defines it is; 0 for any other trap, and for null.
+ Returns which of the traps of `tenon_trap_code_enum` it is; 0 for any other trap, and for null.
 
  Ownership: borrows the trap.
 
@@ -320,6 +329,181 @@ WASM_API_EXTERN tenon_trap_code_t tenon_trap_code(const wasm_trap_t *trap);
  The trap is live or null, `out` can be written or is null.
  */
 WASM_API_EXTERN bool tenon_trap_exit_status(const wasm_trap_t *trap, uint32_t *out);
+
+/*
+ Sets whether what a store runs can be ended from outside, by a `tenon_interrupt_t` or a
+ deadline. Code then looks for it at the beginning of functions and in loops, which costs it some
+ speed. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_interruptible_set(wasm_config_t *config, bool on);
+
+/*
+ Sets whether instructions consume the store's fuel (see `tenon_store_fuel_set`). Counting costs
+ speed. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_fuel_set(wasm_config_t *config, bool on);
+
+/*
+ Makes what ends execution in a store from other threads. Returns null when the engine's code
+ cannot be interrupted (see `tenon_config_interruptible_set`).
+
+ Ownership: borrows the store; the caller owns the result, which may outlive the store, and
+ releases it with `tenon_interrupt_delete`.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN tenon_interrupt_t *tenon_interrupt_new(wasm_store_t *store);
+
+/*
+ Releases it; null is nothing to release. What it has raised stays raised.
+
+ Ownership: takes it over.
+
+ # Safety
+
+ It is live or null, and no other thread uses it.
+ */
+WASM_API_EXTERN void tenon_interrupt_delete(tenon_interrupt_t *interrupt);
+
+/*
+ Lets what the store runs end by the trap `TENON_TRAP_INTERRUPT`; if it runs nothing, what it runs
+ next. Loops, calls, long operations on memory and waiting in WASI all end soon; callbacks only
+ when they return. Any thread may call it at any time, and signal handlers.
+
+ Ownership: borrows it.
+
+ # Safety
+
+ It is live or null.
+ */
+WASM_API_EXTERN void tenon_interrupt_raise(const tenon_interrupt_t *interrupt);
+
+/*
+ Takes back an interrupt that nothing has ended by, so that it does not end what comes next.
+
+ Ownership: borrows it.
+
+ # Safety
+
+ It is live or null.
+ */
+WASM_API_EXTERN void tenon_interrupt_clear(const tenon_interrupt_t *interrupt);
+
+/*
+ Lets everything that the store runs after so many nanoseconds from now end by the trap
+ `TENON_TRAP_DEADLINE_EXCEEDED`, until another deadline is set or it is cleared. Fails when the
+ engine's code cannot be interrupted (see `tenon_config_interruptible_set`).
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_store_deadline_set(wasm_store_t *store,
+                                            uint64_t nanoseconds);
+
+/*
+ Lets the store run for ever again.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_store_deadline_clear(wasm_store_t *store);
+
+/*
+ Sets how much the store's code may execute: every instruction but those that only give structure
+ takes one unit, operations on ranges one more for 64 bytes or 8 elements. When nothing is left,
+ execution ends by the trap `TENON_TRAP_OUT_OF_FUEL` at the next beginning of a function or turn
+ of a loop. A new store has none. Fails when the engine's code consumes no fuel (see
+ `tenon_config_fuel_set`), and for more than 2⁶³ − 1.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_store_fuel_set(wasm_store_t *store, uint64_t amount);
+
+/*
+ Writes to `out` how much fuel is left. Fails when the engine's code consumes none.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The store is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_store_fuel_get(wasm_store_t *store, uint64_t *out);
+
+/*
+ Sets how many bytes all linear memories of the store may have together. Growing beyond it fails
+ as growing can fail; making a memory or an instance beyond it fails with `TENON_ERROR_LIMIT`.
+ What there is already stays. Without it there is no such limit.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_store_max_memory_set(wasm_store_t *store, uint64_t bytes);
+
+/*
+ As `tenon_store_max_memory_set`, for the elements of all tables.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_store_max_table_elements_set(wasm_store_t *store,
+                                                      uint64_t elements);
+
+/*
+ As `tenon_store_max_memory_set`, for the number of instances.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_store_max_instances_set(wasm_store_t *store,
+                                                 uint64_t count);
+
+/*
+ Returns how many bytes all linear memories of the store have together; 0 for null.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN uint64_t tenon_store_memory_size(wasm_store_t *store);
 
 #ifdef __cplusplus
 }  // extern "C"

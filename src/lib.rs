@@ -56,6 +56,7 @@ mod wasm;
 pub use engine::{
     Callee, Caller, Compilation, Config, Engine, Error, ExportType, Extern, ExternRef, ExternType,
     Feature, Features, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType,
-    HostFunc, ImportType, Instance, Limits, Linker, Memory, MemoryType, Module, PAGE_SIZE, RawCall,
-    RefType, Slot, Store, Table, TableType, Trap, TrapCode, Val, ValType, WasmResults, WasmType,
+    HostFunc, ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module,
+    PAGE_SIZE, RawCall, RefType, Slot, Store, StoreLimits, Table, TableType, Trap, TrapCode, Val,
+    ValType, WasmResults, WasmType,
 };

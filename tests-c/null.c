@@ -487,6 +487,24 @@ static void settings(void) {
   wasm_config_delete(config);
 }
 
+static void limits(void) {
+  check(tenon_config_interruptible_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_fuel_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  null_refused(tenon_interrupt_new(NULL));
+  tenon_interrupt_raise(NULL);
+  tenon_interrupt_clear(NULL);
+  tenon_interrupt_delete(NULL);
+  uint64_t fuel = 1;
+  check(tenon_store_deadline_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  check(tenon_store_deadline_clear(NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_store_fuel_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  check(tenon_store_fuel_get(NULL, &fuel) == TENON_ERROR_ARGUMENT && fuel == 1);
+  check(tenon_store_max_memory_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  check(tenon_store_max_table_elements_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  check(tenon_store_max_instances_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  complains(check(tenon_store_memory_size(NULL) == 0));
+}
+
 static void text(void) {
   wasm_byte_vec_t source = bytes_of("(module)"), binary = {3, (void*)8};
   check(tenon_wat2wasm(NULL, NULL) == TENON_ERROR_ARGUMENT);
@@ -520,6 +538,7 @@ int main(void) {
   externs_and_instances();
   last_errors();
   settings();
+  limits();
   text();
   wasm_store_delete(store);
   wasm_engine_delete(engine);

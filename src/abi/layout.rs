@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::mem::{align_of, offset_of, size_of};
+use std::sync::atomic::AtomicU32;
 
 use cranelift_entity::EntityRef;
 
@@ -47,6 +48,10 @@ pub struct VMStore {
     pub exit_fp: usize,
     /// Return address into the wasm function that called out last.
     pub exit_pc: usize,
+    /// The word that is not 0 when execution has to end.
+    pub interrupt: *const AtomicU32,
+    /// What code may still consume; nothing is left at 0 and below.
+    pub fuel: i64,
 }
 
 /// One entry into wasm, on the stack of the function that enters. Traps resume at what the entry
@@ -153,6 +158,10 @@ pub mod offset {
     pub const STORE_EXIT_FP: i32 = offset_of!(VMStore, exit_fp) as i32;
     /// [`VMStore::exit_pc`].
     pub const STORE_EXIT_PC: i32 = offset_of!(VMStore, exit_pc) as i32;
+    /// [`VMStore::interrupt`].
+    pub const STORE_INTERRUPT: i32 = offset_of!(VMStore, interrupt) as i32;
+    /// [`VMStore::fuel`].
+    pub const STORE_FUEL: i32 = offset_of!(VMStore, fuel) as i32;
     /// [`VMActivation::resume_pc`].
     pub const ACTIVATION_PC: i32 = offset_of!(VMActivation, resume_pc) as i32;
     /// [`VMActivation::resume_sp`].

@@ -17,6 +17,7 @@ mod frame;
 mod func;
 mod global;
 mod instance;
+mod limits;
 mod memory;
 mod module;
 mod object;

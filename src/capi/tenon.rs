@@ -152,7 +152,7 @@ pub extern "C" fn tenon_feature_name(index: usize) -> *const c_char {
 /// # Safety
 ///
 /// The settings are live or null, and nobody else uses them.
-unsafe fn configure(
+pub(super) unsafe fn configure(
     config: *mut wasm_config_t,
     change: impl FnOnce(&mut Config) -> Option<()>,
 ) -> tenon_error_code_t {
@@ -433,10 +433,10 @@ pub unsafe extern "C" fn tenon_frame_func_name(frame: Option<&wasm_frame_t>) -> 
     })
 }
 
-/// A trap that WebAssembly defines (`tenon_trap_code_enum`); 0 for one that it does not.
+/// One of the traps of `tenon_trap_code_enum`; 0 for any other.
 pub type tenon_trap_code_t = u8;
 
-/// Returns which of the traps that WebAssembly defines it is; 0 for any other trap, and for null.
+/// Returns which of the traps of `tenon_trap_code_enum` it is; 0 for any other trap, and for null.
 ///
 /// Ownership: borrows the trap.
 ///

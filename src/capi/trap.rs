@@ -49,7 +49,7 @@ impl wasm_trap_t {
         let mut trap = match trap.into_data::<HostTrap>() {
             Ok((host_trap, frames)) => {
                 let trap = host_trap.0;
-                if trap.frames().is_empty() {
+                if !trap.host_object().has_frames() {
                     trap.host_object().keep_frames(frames);
                 }
                 return trap;
@@ -75,7 +75,9 @@ impl wasm_trap_t {
     pub(super) fn into_trap(self: Box<wasm_trap_t>) -> Trap {
         let message = &self.stored().message;
         let text = String::from_utf8_lossy(&message[..message.len() - 1]).into_owned();
-        Trap::with_data(text, HostTrap(self))
+        let traced = self.host_object().has_frames();
+        let trap = Trap::with_data(text, HostTrap(self));
+        if traced { trap.already_traced() } else { trap }
     }
 }
 

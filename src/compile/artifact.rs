@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -43,7 +43,10 @@ impl Artifact {
         w.bytes(VERSION.as_bytes());
         w.bytes(self.target.as_bytes());
         w.byte(u8::from(self.settings.signals));
-        w.byte(u8::from(self.settings.canonicalize_nans));
+        let settings = &self.settings;
+        for flag in [settings.canonicalize_nans, settings.interruptible, settings.fuel] {
+            w.byte(u8::from(flag));
+        }
         w.byte(u8::from(self.memories == MemoryStyle::Guarded));
         w.number(self.features.into());
         w.bytes(&self.module);
@@ -83,7 +86,12 @@ impl Artifact {
             return Err("the compiled module is from another version of this library".to_owned());
         }
         let target = String::from_utf8(r.bytes()?.to_vec()).map_err(|_| malformed())?;
-        let settings = Settings { signals: r.flag()?, canonicalize_nans: r.flag()? };
+        let settings = Settings {
+            signals: r.flag()?,
+            canonicalize_nans: r.flag()?,
+            interruptible: r.flag()?,
+            fuel: r.flag()?,
+        };
         let memories = if r.flag()? { MemoryStyle::Guarded } else { MemoryStyle::Checked };
         let features = r.small()?;
         let module = r.bytes()?.to_vec();
@@ -247,7 +255,12 @@ mod tests {
         };
         Artifact {
             target: "some-machine has_everything".to_owned(),
-            settings: Settings { signals: true, canonicalize_nans: false },
+            settings: Settings {
+                signals: true,
+                canonicalize_nans: false,
+                interruptible: true,
+                fuel: false,
+            },
             memories: MemoryStyle::Guarded,
             features: 0x3ff,
             module: b"\0asm\x01\0\0\0".to_vec(),

@@ -107,6 +107,7 @@ enum Region {
     Memory,
     Table,
     Global,
+    Fuel,
 }
 
 /// What translating one function knows about its surroundings.
@@ -116,7 +117,7 @@ pub(super) struct Env<'a> {
     pub(super) vmctx: Value,
     signatures: HashMap<TypeIndex, SigRef>,
     functions: HashMap<DefinedFuncIndex, FuncRef>,
-    regions: [Option<AliasRegion>; 5],
+    regions: [Option<AliasRegion>; 6],
     /// Whether the function calls anything.
     pub(super) calls: bool,
     /// Whether the function has an instruction that may trap.
@@ -131,7 +132,7 @@ impl<'a> Env<'a> {
             vmctx,
             signatures: HashMap::new(),
             functions: HashMap::new(),
-            regions: [None; 5],
+            regions: [None; 6],
             calls: false,
             traps: false,
         }
@@ -145,6 +146,7 @@ impl<'a> Env<'a> {
                 Region::Memory => "memory",
                 Region::Table => "table",
                 Region::Global => "global",
+                Region::Fuel => "fuel",
             };
             let data = AliasRegionData { user_id: region as u32, description: description.into() };
             *known = Some(b.func.dfg.alias_regions.insert(data));
@@ -173,6 +175,16 @@ impl<'a> Env<'a> {
     /// Flags for accessing globals.
     pub(super) fn global_flags(&mut self, b: &mut FunctionBuilder) -> MemFlagsData {
         MemFlagsData::trusted().with_alias_region(self.region(b, Region::Global))
+    }
+
+    /// Flags for accessing the store's fuel.
+    pub(super) fn fuel_flags(&mut self, b: &mut FunctionBuilder) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(self.region(b, Region::Fuel))
+    }
+
+    /// The address of the store.
+    pub(super) fn store(&self, b: &mut FunctionBuilder) -> Value {
+        b.ins().load(POINTER, constant_flags(), self.vmctx, offset::CONTEXT_STORE)
     }
 
     /// The signature of the module's type `index`.

@@ -9,6 +9,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
+use super::op::control;
 use super::trampoline::with_stack_check;
 use super::{CompileError, Compiler, Scratch, Source, op};
 use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
@@ -152,6 +153,7 @@ fn translate<'a>(
         control: Vec::new(),
         locals: Vec::new(),
         reachable: true,
+        consumed: 0,
     };
     if !compiler.signals() {
         check_stack(&mut t);
@@ -159,6 +161,7 @@ fn translate<'a>(
     declare_locals(&mut t, ty, body, entry)?;
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let exit = t.begin_function(ty);
+    control::checkpoint(&mut t);
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
@@ -201,7 +204,7 @@ fn set_stack_limit(b: &mut FunctionBuilder) {
 /// Compares the stack pointer with the store's limit without trap instructions. The frame exists
 /// already; a large one has been checked before (see [`compile`]).
 fn check_stack(t: &mut Translator) {
-    let store = t.b.ins().load(POINTER, constant_flags(), t.env.vmctx, offset::CONTEXT_STORE);
+    let store = t.env.store(t.b);
     let flags = t.env.context_flags(t.b);
     let limit = t.b.ins().load(POINTER, flags, store, offset::STORE_STACK_LIMIT);
     let sp = t.b.ins().get_stack_pointer(POINTER);
@@ -255,6 +258,8 @@ pub(super) struct Translator<'b, 'a> {
     /// Whether the current position can be reached. Where it cannot, nothing is emitted and the
     /// stack holds nothing that is used.
     pub(super) reachable: bool,
+    /// Fuel for what has been translated since the last that was consumed.
+    pub(super) consumed: i64,
 }
 
 /// A block that is open.

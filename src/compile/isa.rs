@@ -13,6 +13,10 @@ pub struct Settings {
     pub signals: bool,
     /// Whether every NaN that an operation makes is the canonical one.
     pub canonicalize_nans: bool,
+    /// Whether functions and loops look at the store's interrupt.
+    pub interruptible: bool,
+    /// Whether instructions consume the store's fuel.
+    pub fuel: bool,
 }
 
 /// The code generator for the machine this runs on.

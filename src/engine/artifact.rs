@@ -72,6 +72,5 @@ impl Module {
 }
 
 fn settings(engine: &Engine) -> Settings {
-    let config = engine.config();
-    Settings { signals: !config.explicit_checks, canonicalize_nans: config.canonicalize_nans }
+    engine.config().code_settings()
 }

@@ -1,6 +1,7 @@
 //! Settings of an engine.
 
 use super::Error;
+use crate::compile::Settings;
 use crate::wasm::{Feature, Features};
 
 /// Settings of an engine. They cannot change once it is there.
@@ -12,6 +13,8 @@ pub struct Config {
     pub(super) max_stack: usize,
     pub(super) canonicalize_nans: bool,
     pub(super) compilation: Compilation,
+    pub(super) interruptible: bool,
+    pub(super) fuel: bool,
 }
 
 /// When functions are compiled.
@@ -33,6 +36,8 @@ impl Default for Config {
             max_stack: 1 << 20,
             canonicalize_nans: false,
             compilation: Compilation::default(),
+            interruptible: false,
+            fuel: false,
         }
     }
 }
@@ -94,6 +99,32 @@ impl Config {
     pub fn compilation(&mut self, when: Compilation) -> &mut Config {
         self.compilation = when;
         self
+    }
+
+    /// Whether what a store runs can be ended from outside: by [`super::InterruptHandle`]s and
+    /// deadlines. Code then looks for it at the beginning of functions and in loops, which costs
+    /// it some speed. Off by default.
+    pub fn interruptible(&mut self, on: bool) -> &mut Config {
+        self.interruptible = on;
+        self
+    }
+
+    /// Whether instructions consume the store's fuel, so that execution ends after the same number
+    /// of them on every machine; see [`super::Store::set_fuel`]. Counting costs speed. Off by
+    /// default.
+    pub fn fuel(&mut self, on: bool) -> &mut Config {
+        self.fuel = on;
+        self
+    }
+
+    /// What of these settings changes the code of functions.
+    pub(super) fn code_settings(&self) -> Settings {
+        Settings {
+            signals: !self.explicit_checks,
+            canonicalize_nans: self.canonicalize_nans,
+            interruptible: self.interruptible,
+            fuel: self.fuel,
+        }
     }
 
     /// The features that are on.

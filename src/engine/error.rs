@@ -90,6 +90,8 @@ impl From<Trap> for Error {
 pub struct Trap {
     reason: Reason,
     frames: Vec<Frame>,
+    /// Whether somebody else keeps the frames.
+    traced: bool,
 }
 
 enum Reason {
@@ -101,12 +103,22 @@ enum Reason {
 impl Trap {
     /// A trap that a host function ends execution with.
     pub fn new(message: impl Into<String>) -> Trap {
-        Trap { reason: Reason::Message(message.into()), frames: Vec::new() }
+        Trap::of(Reason::Message(message.into()))
     }
 
     /// A trap that carries data of the embedder's.
     pub fn with_data(message: impl Into<String>, data: impl Any) -> Trap {
-        Trap { reason: Reason::Data(message.into(), Box::new(data)), frames: Vec::new() }
+        Trap::of(Reason::Data(message.into(), Box::new(data)))
+    }
+
+    /// A trap whose frames the embedder keeps: what runs where it is raised is not looked for.
+    pub fn already_traced(mut self) -> Trap {
+        self.traced = true;
+        self
+    }
+
+    fn of(reason: Reason) -> Trap {
+        Trap { reason, frames: Vec::new(), traced: false }
     }
 
     /// The trap that WebAssembly defines, if it is one.
@@ -154,10 +166,15 @@ impl Trap {
         }
     }
 
+    /// The trap as it passes through wasm.
+    pub(super) fn into_host_error(self) -> HostError {
+        HostError { traced: self.traced || !self.frames.is_empty(), data: Box::new(self) }
+    }
+
     /// The trap that the runtime has raised.
     pub(super) fn from_raised(raised: Raised) -> Trap {
         let mut trap = match raised.cause {
-            Cause::Trap(code) => Trap { reason: Reason::Code(code), frames: Vec::new() },
+            Cause::Trap(code) => Trap::of(Reason::Code(code)),
             Cause::Internal(message) => Trap::new(message),
             Cause::Host(error) => from_host(error),
         };
@@ -171,7 +188,7 @@ impl Trap {
 
 /// The trap in a host function's error.
 fn from_host(error: HostError) -> Trap {
-    let error = match error.downcast::<Trap>() {
+    let error = match error.data.downcast::<Trap>() {
         Ok(trap) => return *trap,
         Err(error) => error,
     };
@@ -201,7 +218,7 @@ impl std::error::Error for Trap {}
 
 impl From<TrapCode> for Trap {
     fn from(code: TrapCode) -> Trap {
-        Trap { reason: Reason::Code(code), frames: Vec::new() }
+        Trap::of(Reason::Code(code))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::abi::layout::VMFuncRef;
 use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm;
 use crate::vm::enter::enter;
-use crate::vm::leave::{HostCall, HostError};
+use crate::vm::leave::HostCall;
 use crate::vm::signature::Signature;
 use crate::wasm::{FuncType, ValType};
 
@@ -121,8 +121,7 @@ impl Func {
         signature: Arc<Signature>,
         body: impl Fn(&HostCall) -> Result<(), Trap> + 'static,
     ) -> Result<Func, Error> {
-        let body =
-            move |call: &HostCall| body(call).map_err(|trap| -> HostError { Box::new(trap) });
+        let body = move |call: &HostCall| body(call).map_err(Trap::into_host_error);
         let handle = store.vm().new_func(signature, body).map_err(Error::Limit)?;
         Ok(Func::from_handle(handle))
     }

@@ -112,6 +112,11 @@ impl ExternRef {
         self.0.extern_node().keep_frames(&frames);
     }
 
+    /// Whether it keeps any frames.
+    pub fn has_frames(&self) -> bool {
+        self.0.extern_node().has_frames()
+    }
+
     /// The frames that it keeps.
     pub fn frames(&self) -> Vec<Frame> {
         self.0.extern_node().frames().into_iter().map(Frame::from_vm).collect()

@@ -12,6 +12,7 @@ mod func;
 mod global;
 mod instance;
 mod instantiate;
+mod limits;
 mod linker;
 mod memory;
 mod module;
@@ -23,7 +24,9 @@ mod workers;
 
 use std::sync::Arc;
 
-use crate::compile::{Compiler, Settings};
+use limits::Deadlines;
+
+use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
 use crate::vm::signature::{MakeTrampolines, Signatures};
@@ -34,6 +37,7 @@ pub use error::{Error, Frame, Trap};
 pub use func::{Callee, Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
+pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
@@ -54,6 +58,7 @@ struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
     signatures: Signatures,
+    deadlines: Deadlines,
 }
 
 impl Engine {
@@ -63,10 +68,7 @@ impl Engine {
     ///
     /// When no code can be made for this machine.
     pub fn new(config: &Config) -> Result<Engine, Error> {
-        let settings = Settings {
-            signals: !config.explicit_checks,
-            canonicalize_nans: config.canonicalize_nans,
-        };
+        let settings = config.code_settings();
         let compiler = Compiler::new(settings).map_err(|e| Error::Config(e.to_string()))?;
         let compiler = Arc::new(compiler);
         if settings.signals {
@@ -74,7 +76,12 @@ impl Engine {
         }
         let signatures = Signatures::new(Box::new(Trampolines(compiler.clone())));
         let config = config.clone();
-        Ok(Engine(Arc::new(Inner { config, compiler, signatures })))
+        Ok(Engine(Arc::new(Inner {
+            config,
+            compiler,
+            signatures,
+            deadlines: Deadlines::default(),
+        })))
     }
 
     /// The settings.
@@ -108,13 +115,22 @@ impl Engine {
         &self.0.signatures
     }
 
+    fn deadlines(&self) -> &Deadlines {
+        &self.0.deadlines
+    }
+
     fn store_config(&self) -> StoreConfig {
         let config = &self.0.config;
         let memory = MemoryConfig {
             reservation: config.memory_reservation,
             signals: !config.explicit_checks,
         };
-        StoreConfig { memory, max_stack: config.max_stack }
+        StoreConfig {
+            memory,
+            max_stack: config.max_stack,
+            interruptible: config.interruptible,
+            fuel: config.fuel,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::rc::{Rc, Weak};
 
+use super::limits::Deadline;
 use super::module::Module;
 use super::{Engine, Error};
 use crate::vm;
@@ -21,6 +22,7 @@ pub struct Store(StoreRc);
 /// What `vm` keeps for us.
 struct Owner {
     engine: Engine,
+    deadline: RefCell<Option<Deadline>>,
     /// The modules that have instances here.
     modules: RefCell<HashMap<usize, Weak<Module>>>,
 }
@@ -28,7 +30,11 @@ struct Owner {
 impl Store {
     /// An empty store.
     pub fn new(engine: &Engine) -> Store {
-        let owner = Owner { engine: engine.clone(), modules: RefCell::default() };
+        let owner = Owner {
+            engine: engine.clone(),
+            deadline: RefCell::default(),
+            modules: RefCell::default(),
+        };
         Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
     }
 
@@ -65,6 +71,11 @@ impl Store {
     /// Whether nothing is in the store.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The deadline of what runs in the store.
+    pub(super) fn deadline(&self) -> &RefCell<Option<Deadline>> {
+        &self.owner().deadline
     }
 
     fn owner(&self) -> &Owner {

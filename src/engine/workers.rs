@@ -44,10 +44,13 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
     };
     thread::scope(|scope| {
         let mut started = Vec::with_capacity(workers);
-        for _ in 0..workers {
-            let worker = thread::Builder::new().stack_size(WORKER_STACK).name("tenon".to_owned());
-            started.extend(worker.spawn_scoped(scope, work));
-        }
+        // The embedder's signals are not for these threads.
+        vm::without_signals(|| {
+            for _ in 0..workers {
+                let worker = thread::Builder::new().stack_size(WORKER_STACK);
+                started.extend(worker.name("tenon".to_owned()).spawn_scoped(scope, work));
+            }
+        });
         if started.is_empty() {
             // The embedder, or the system, allows no threads.
             vm::stack::on_own_stack(WORKER_STACK, work);

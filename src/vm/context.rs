@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use cranelift_entity::EntityRef;
 
+use super::budget::Charge;
 use super::code::CodeSpace;
 use super::libcalls;
 use super::memory::Memory;
@@ -99,6 +100,8 @@ pub struct Instance {
     /// All tables, imported ones first.
     tables: Box<[NonNull<Table>]>,
     _own_tables: Box<[Table]>,
+    /// Its place in the store's budget of instances.
+    _charge: Charge,
     segments: RefCell<Segments>,
 }
 
@@ -121,7 +124,7 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// A message when there is no memory, or that of `code`.
+    /// A message when a limit is reached or there is no memory, or that of `code`.
     pub unsafe fn create<'c>(
         store: &Store,
         image: &Image,
@@ -129,6 +132,9 @@ impl Instance {
         imports: &[Handle],
         code: impl FnOnce(bool) -> Result<&'c CodeSpace, String>,
     ) -> Result<Handle, String> {
+        let Some(charge) = store.budgets().instances.charge(1) else {
+            return Err("the store's limit of instances is reached".to_owned());
+        };
         let layout = image.layout();
         let context = allocate(layout)?;
         let parts = &image.parts;
@@ -140,7 +146,8 @@ impl Instance {
             let index = MemoryIndex::from_u32(shape.imported_memories + i);
             // SAFETY: the place is in the context, which lives as long as the memory.
             let vm: NonNull<VMMemory> = unsafe { inline(context, layout.memory(index)) };
-            Memory::new(parts.memories[i as usize], &store.config().memory, vm)
+            let ty = parts.memories[i as usize];
+            Memory::new(ty, &store.config().memory, &store.budgets().memory, vm)
         });
         let own_memories = own_memories.collect::<Result<Box<[_]>, _>>()?;
         memories.extend(own_memories.iter().map(NonNull::from));
@@ -150,7 +157,7 @@ impl Instance {
             let index = TableIndex::from_u32(shape.imported_tables + i);
             // SAFETY: the place is in the context, which lives as long as the table.
             let vm: NonNull<VMTable> = unsafe { inline(context, layout.table(index)) };
-            Table::new(parts.tables[i as usize], vm)
+            Table::new(parts.tables[i as usize], &store.budgets().elements, vm)
         });
         let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
         tables.extend(own_tables.iter().map(NonNull::from));
@@ -171,6 +178,7 @@ impl Instance {
             _own_memories: own_memories,
             tables: tables.into_boxed_slice(),
             _own_tables: own_tables,
+            _charge: charge,
             segments: RefCell::new(Segments {
                 elements: parts.element_types.iter().map(|_| Box::default()).collect(),
                 data_dropped: vec![false; parts.data.len()].into_boxed_slice(),

@@ -82,6 +82,17 @@ pub enum Cause {
     Internal(String),
 }
 
+impl Cause {
+    /// The trap that compiled code of `store` has raised. Code only sees that it has to end; the
+    /// store's interrupt knows why.
+    pub(super) fn of_trap(store: &Store, code: TrapCode) -> Cause {
+        if code == TrapCode::Interrupt {
+            return store.interrupt().take().unwrap_or(code).into();
+        }
+        code.into()
+    }
+}
+
 impl From<TrapCode> for Cause {
     fn from(code: TrapCode) -> Cause {
         Cause::Trap(code)

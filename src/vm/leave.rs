@@ -19,7 +19,13 @@ use crate::abi::layout::{HOST_MAGIC, VMContext, VMFuncRef, VMHostContext};
 use crate::wasm::DefinedFuncIndex;
 
 /// An error of the embedder's; it passes through wasm as it is.
-pub type HostError = Box<dyn Any>;
+pub struct HostError {
+    /// What the embedder knows it by.
+    pub data: Box<dyn Any>,
+    /// Whether it carries the functions that were running when it came up. Then they are not
+    /// looked for again, which an error that comes through many entries would pay for in each.
+    pub traced: bool,
+}
 
 /// A function of the host.
 #[repr(C)]
@@ -151,7 +157,9 @@ where
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
-        Err(panic) => Box::new(HostPanic(panic_message(&*panic))),
+        Err(panic) => {
+            HostError { data: Box::new(HostPanic(panic_message(&*panic))), traced: false }
+        }
     };
     store.host_error.set(Some(error));
     1
@@ -185,7 +193,8 @@ pub(super) unsafe fn libcall<T>(
     };
     // SAFETY: the caller's contract.
     let store = unsafe { Store::of_context(context) };
-    let frames = trap::frames(store, Start::LeftWasm);
+    let traced = matches!(cause, Cause::Host(HostError { traced: true, .. }));
+    let frames = if traced { Vec::new() } else { trap::frames(store, Start::LeftWasm) };
     unwind(Box::new(Raised { cause, frames }))
 }
 

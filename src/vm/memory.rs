@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
+use super::budget::{Budget, Charge};
 use super::sys::{self, Mapping};
 use crate::abi::layout::{GUARD_SIZE, MemoryStyle, VMMemory};
 use crate::wasm::{MAX_PAGES_32, MemoryType, PAGE_SIZE};
@@ -18,6 +20,8 @@ pub struct Memory {
     reserved: Cell<(usize, usize)>,
     /// Bytes at the start of the mapping that are accessible.
     committed: Cell<usize>,
+    /// Its part of the store's budget of bytes.
+    charge: Charge,
 }
 
 /// How an engine wants its memories.
@@ -47,14 +51,16 @@ impl MemoryConfig {
 
 impl Memory {
     /// A memory of type `ty`, zeroed, at its minimum; what `vm` points to is set and has to live
-    /// as long. Where the system refuses the reservation it becomes a checked one.
+    /// as long. Where the system refuses the reservation it becomes a checked one. Its bytes are
+    /// taken from `budget`.
     ///
     /// # Errors
     ///
-    /// A message when the type is not valid or the system has no memory.
+    /// A message when the type is not valid, or neither budget nor system have so much memory.
     pub fn new(
         ty: MemoryType,
         config: &MemoryConfig,
+        budget: &Rc<Budget>,
         vm: NonNull<VMMemory>,
     ) -> Result<Memory, String> {
         if ty.limits.min > MAX_PAGES_32 {
@@ -63,6 +69,11 @@ impl Memory {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err("the memory's maximum is below its minimum".to_owned());
         }
+        let size = ty.limits.min * PAGE_SIZE;
+        let Some(charge) = budget.charge(size) else {
+            return Err("the store's limit of memory is reached".to_owned());
+        };
+        let size = size as usize;
         let memory = Memory {
             ty,
             vm,
@@ -70,8 +81,8 @@ impl Memory {
             mapping: Cell::new(None),
             reserved: Cell::new((0, 0)),
             committed: Cell::new(0),
+            charge,
         };
-        let size = (ty.limits.min * PAGE_SIZE) as usize;
         let memory = match memory.try_reserve(config, size) {
             Ok(()) => memory,
             Err(_) => {
@@ -175,8 +186,12 @@ impl Memory {
         let before = self.pages();
         let pages = before.checked_add(delta).filter(|pages| *pages <= self.max_pages())?;
         let size = (pages * PAGE_SIZE) as usize;
-        if size > self.committed.get() {
-            self.commit(size).ok()?;
+        if !self.charge.grow(delta * PAGE_SIZE) {
+            return None;
+        }
+        if size > self.committed.get() && self.commit(size).is_err() {
+            self.charge.shrink(delta * PAGE_SIZE);
+            return None;
         }
         self.set_len(size);
         Some(before)
@@ -222,7 +237,7 @@ mod tests {
     fn memory(min: u64, max: Option<u64>, reservation: u64, vm: &mut VMMemory) -> Memory {
         let ty = MemoryType { limits: Limits { min, max } };
         let config = MemoryConfig { reservation, signals: true };
-        Memory::new(ty, &config, NonNull::from(vm)).unwrap()
+        Memory::new(ty, &config, &Rc::default(), NonNull::from(vm)).unwrap()
     }
 
     fn empty() -> VMMemory {
@@ -272,7 +287,7 @@ mod tests {
         let config = MemoryConfig { reservation: 0, signals: true };
         for (min, max) in [(65537, None), (2, Some(1))] {
             let ty = MemoryType { limits: Limits { min, max } };
-            assert!(Memory::new(ty, &config, NonNull::from(&mut vm)).is_err());
+            assert!(Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).is_err());
         }
     }
 }

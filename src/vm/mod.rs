@@ -6,10 +6,12 @@
 //! is missing is asked for through hooks that `engine` supplies.
 
 mod arch;
+pub mod budget;
 pub mod code;
 pub mod context;
 pub mod enter;
 pub mod global;
+pub mod interrupt;
 pub mod leave;
 mod libcalls;
 pub mod memory;
@@ -21,3 +23,5 @@ pub mod store;
 mod sys;
 pub mod table;
 pub mod trap;
+
+pub use sys::without_signals;

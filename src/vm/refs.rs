@@ -162,6 +162,11 @@ impl ExternNode {
             .collect();
     }
 
+    /// Whether it keeps any frames.
+    pub fn has_frames(&self) -> bool {
+        !self.frames.borrow().is_empty()
+    }
+
     /// The frames that it keeps.
     pub fn frames(&self) -> Vec<Frame> {
         let frame = |kept: &KeptFrame| {

@@ -11,17 +11,20 @@ use std::collections::HashMap;
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::budget::Budgets;
 use super::context::Instance;
 use super::enter::{self, Activation, Thread};
 use super::global::Global;
+use super::interrupt::Interrupt;
 use super::leave::{HostError, HostFunc};
 use super::memory::{Memory, MemoryConfig};
 use super::refs::{ExternNode, Externs};
 use super::table::Table;
 use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
-use crate::wasm::{GlobalType, MemoryType, TableType};
+use crate::wasm::{GlobalType, MemoryType, TableType, TrapCode};
 
 /// Settings of a store.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,10 @@ pub struct StoreConfig {
     pub memory: MemoryConfig,
     /// Bytes of stack that wasm may use, counted from where the host enters it.
     pub max_stack: usize,
+    /// Whether code looks at the store's interrupt.
+    pub interruptible: bool,
+    /// Whether code consumes the store's fuel.
+    pub fuel: bool,
 }
 
 /// What the embedder has attached to the entity at an address.
@@ -40,6 +47,8 @@ type Attachment = (usize, Box<dyn Any>);
 pub struct Store {
     vm: UnsafeCell<VMStore>,
     pub(super) config: StoreConfig,
+    interrupt: Arc<Interrupt>,
+    budgets: Budgets,
     /// The thread that is inside, null if none is.
     pub(super) entered: AtomicPtr<Thread>,
     /// The newest entry into this store.
@@ -169,9 +178,19 @@ pub struct HostGlobal {
 impl Store {
     /// An empty store. `owner` is dropped after everything in it.
     pub fn create(config: StoreConfig, owner: Box<dyn Any>) -> StoreRc {
+        let interrupt = Arc::new(Interrupt::default());
+        let vm = VMStore {
+            stack_limit: 0,
+            exit_fp: 0,
+            exit_pc: 0,
+            interrupt: interrupt.word(),
+            fuel: 0,
+        };
         StoreRc(ManuallyDrop::new(Rc::new(Store {
-            vm: UnsafeCell::new(VMStore { stack_limit: 0, exit_fp: 0, exit_pc: 0 }),
+            vm: UnsafeCell::new(vm),
             config,
+            interrupt,
+            budgets: Budgets::default(),
             entered: AtomicPtr::new(ptr::null_mut()),
             innermost: Cell::new(ptr::null_mut()),
             borrowed: Cell::new(false),
@@ -224,6 +243,42 @@ impl Store {
         &self.config
     }
 
+    /// What ends the store's code from other threads.
+    pub fn interrupt(&self) -> &Arc<Interrupt> {
+        &self.interrupt
+    }
+
+    /// What the store may hold.
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// What code may still consume.
+    pub fn fuel(&self) -> i64 {
+        // SAFETY: only the thread that uses the store gets here; compiled code does not run.
+        unsafe { (*self.vm()).fuel }
+    }
+
+    /// Sets what code may consume.
+    pub fn set_fuel(&self, fuel: i64) {
+        // SAFETY: as in `fuel`.
+        unsafe { (*self.vm()).fuel = fuel };
+    }
+
+    /// Consumes fuel for `units` of work, if fuel is on.
+    ///
+    /// # Errors
+    ///
+    /// The trap, when there is not so much.
+    pub(super) fn consume(&self, units: u64) -> Result<(), TrapCode> {
+        if !self.config.fuel {
+            return Ok(());
+        }
+        let left = self.fuel().saturating_sub_unsigned(units);
+        self.set_fuel(left);
+        if left < 0 { Err(TrapCode::OutOfFuel) } else { Ok(()) }
+    }
+
     /// Takes a new node in.
     ///
     /// # Safety
@@ -243,7 +298,8 @@ impl Store {
     /// As [`Memory::new`].
     pub fn new_memory(&self, ty: MemoryType) -> Result<Handle, String> {
         let mut vm = Box::new(VMMemory { base: ptr::null_mut(), len: 0 });
-        let memory = Memory::new(ty, &self.config.memory, NonNull::from(&mut *vm))?;
+        let budget = &self.budgets.memory;
+        let memory = Memory::new(ty, &self.config.memory, budget, NonNull::from(&mut *vm))?;
         let node = Node::new(self, NodeKind::Memory);
         let host = leak(Box::new(HostMemory { node, memory, _vm: vm }));
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
@@ -260,7 +316,7 @@ impl Store {
     /// As [`Table::new`].
     pub fn new_table(&self, ty: TableType, init: u64) -> Result<Handle, String> {
         let mut vm = Box::new(VMTable { base: ptr::null_mut(), len: 0 });
-        let table = Table::new(ty, NonNull::from(&mut *vm))?;
+        let table = Table::new(ty, &self.budgets.elements, NonNull::from(&mut *vm))?;
         table.fill(0, init, ty.limits.min);
         let node = Node::new(self, NodeKind::Table);
         let host = leak(Box::new(HostTable { node, table, _vm: vm }));

@@ -3,7 +3,9 @@
 use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
+use super::budget::{Budget, Charge};
 use crate::abi::layout::{VMTable, element_size};
 use crate::wasm::{HeapType, TableType};
 
@@ -16,6 +18,8 @@ pub struct Table {
     capacity: Cell<usize>,
     /// That memory; also known to `vm`, which may be gone when the table is dropped.
     memory: Cell<NonNull<u8>>,
+    /// Its part of the store's budget of elements.
+    charge: Charge,
 }
 
 /// The most elements that a table can have; the limit that browsers agree on.
@@ -23,22 +27,25 @@ pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
 impl Table {
     /// A table of type `ty`, at its minimum, its elements null. What `vm` points to is set and has
-    /// to live as long.
+    /// to live as long. Its elements are taken from `budget`.
     ///
     /// # Errors
     ///
-    /// A message when the type is not valid or there is no memory.
-    pub fn new(ty: TableType, vm: NonNull<VMTable>) -> Result<Table, String> {
+    /// A message when the type is not valid, the budget is exceeded, or there is no memory.
+    pub fn new(ty: TableType, budget: &Rc<Budget>, vm: NonNull<VMTable>) -> Result<Table, String> {
         if ty.limits.min > MAX_TABLE_ELEMENTS {
             return Err(format!("a table of {} elements is too large", ty.limits.min));
         }
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err("the table's maximum is below its minimum".to_owned());
         }
+        let Some(charge) = budget.charge(ty.limits.min) else {
+            return Err("the store's limit of table elements is reached".to_owned());
+        };
         let memory = NonNull::dangling();
         // SAFETY: `vm` lives as long as the table.
         unsafe { *vm.as_ptr() = VMTable { base: memory.as_ptr(), len: 0 } };
-        let table = Table { ty, vm, capacity: Cell::new(0), memory: Cell::new(memory) };
+        let table = Table { ty, vm, capacity: Cell::new(0), memory: Cell::new(memory), charge };
         let len = ty.limits.min as usize;
         if !table.reallocate(len) {
             return Err("no memory for a table".to_owned());
@@ -142,10 +149,14 @@ impl Table {
         let before = self.len() as u64;
         let max = self.ty.limits.max.unwrap_or(u64::from(u32::MAX)).min(MAX_TABLE_ELEMENTS);
         let len = before.checked_add(delta).filter(|len| *len <= max.max(before))?;
+        if !self.charge.grow(delta) {
+            return None;
+        }
         if len as usize > self.capacity.get() {
             // Grown once, it will grow again.
             let larger = (len + len / 2).min(max) as usize;
             if !self.reallocate(larger) && !self.reallocate(len as usize) {
+                self.charge.shrink(delta);
                 return None;
             }
         }
@@ -222,7 +233,7 @@ mod tests {
         let mut vm = VMTable { base: std::ptr::null_mut(), len: 0 };
         let limits = Limits { min: 2, max: Some(5) };
         let ty = TableType { element: RefType::EXTERN, limits };
-        let table = Table::new(ty, NonNull::from(&mut vm)).unwrap();
+        let table = Table::new(ty, &Rc::default(), NonNull::from(&mut vm)).unwrap();
         assert_eq!(table.get(1), Some(0));
         assert_eq!(table.get(2), None);
         assert_eq!(table.grow(2, 7), Some(2));

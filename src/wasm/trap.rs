@@ -2,7 +2,7 @@
 
 macro_rules! traps {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $message:literal;)*) => {
-        /// The reason for a trap that WebAssembly code causes itself.
+        /// The reason for a trap that the runtime raises.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[repr(u8)]
         pub enum TrapCode {
@@ -13,7 +13,7 @@ macro_rules! traps {
             /// Every trap code, in order of their numbers.
             pub const ALL: &[TrapCode] = &[$(TrapCode::$name),*];
 
-            /// The message, in the words of the specification's test suite.
+            /// The message, in the words of the specification's test suite where it has any.
             pub fn message(self) -> &'static str {
                 match self {
                     $(TrapCode::$name => $message,)*
@@ -52,6 +52,12 @@ traps! {
     InvalidConversionToInteger = 9, "invalid conversion to integer";
     /// More stack needed than there is.
     StackOverflow = 10, "call stack exhausted";
+    /// Another thread has asked for the end.
+    Interrupt = 11, "interrupt";
+    /// The store's deadline has passed.
+    DeadlineExceeded = 12, "deadline exceeded";
+    /// The store's fuel is used up.
+    OutOfFuel = 13, "out of fuel";
 }
 
 impl std::fmt::Display for TrapCode {

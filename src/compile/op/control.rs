@@ -1,9 +1,12 @@
 //! Blocks, branches and their kin (core spec, section 4.4.8).
 
-use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData};
+use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, types};
 use wasmparser::{BlockType, BrTable};
 
+use super::fuel;
+use crate::abi::layout::offset;
 use crate::compile::CompileError;
+use crate::compile::env::{POINTER, constant_flags};
 use crate::compile::function::{Frame, FrameKind, Translator};
 use crate::wasm::{TrapCode, TypeIndex, ValType};
 
@@ -20,6 +23,23 @@ fn block_types(
             (ty.params().to_vec(), ty.results().to_vec())
         }
     })
+}
+
+/// Where every endless execution comes by again and again: functions begin with it, and loops. It
+/// is where execution ends from outside.
+pub(in crate::compile) fn checkpoint(t: &mut Translator) {
+    let settings = t.env.compiler.settings;
+    if settings.interruptible {
+        let store = t.env.store(t.b);
+        let word = t.b.ins().load(POINTER, constant_flags(), store, offset::STORE_INTERRUPT);
+        // Other threads write it: it has to be read each time.
+        let flags = ir::MemFlagsData::trusted();
+        let word = t.b.ins().atomic_load(types::I32, flags, word);
+        t.env.trap_if(t.b, word, TrapCode::Interrupt);
+    }
+    if settings.fuel {
+        fuel::check(t);
+    }
 }
 
 pub(super) fn unreachable(t: &mut Translator) {
@@ -62,6 +82,7 @@ pub(super) fn loop_(t: &mut Translator, ty: BlockType) -> Result<(), CompileErro
     t.stack.extend_from_slice(t.b.block_params(target));
     let arity = params.len();
     t.control.push(Frame { kind: FrameKind::Loop, target, arity, height, branched: true });
+    checkpoint(t);
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 mod bulk;
 mod call;
-mod control;
+pub(super) mod control;
 mod convert;
+mod fuel;
 mod memory;
 mod numeric;
 mod reference;
@@ -31,6 +32,9 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
             _ => {}
         }
         return Ok(());
+    }
+    if t.env.compiler.settings.fuel {
+        fuel::meter(t, operator);
     }
     match operator {
         Op::Unreachable => control::unreachable(t),

@@ -1,5 +1,5 @@
 //! Memories and data segments. Bounds are checked before anything is written (core spec, section
-//! 4.4.7).
+//! 4.4.7). Long operations can be interrupted, and then are done in part.
 
 use std::ptr;
 
@@ -7,8 +7,46 @@ use super::{check, instance};
 use crate::abi::layout::VMContext;
 use crate::vm::enter::Cause;
 use crate::vm::memory::Memory;
+use crate::vm::store::Store;
 use crate::vm::table::in_bounds;
 use crate::wasm::{MemoryIndex, TrapCode};
+
+/// Bytes that are written between two looks at the store's interrupt.
+const STRETCH: u64 = 8 << 20;
+
+/// Bytes that one unit of fuel pays for.
+const BYTES_PER_FUEL: u64 = 64;
+
+/// Does `len` bytes of work in stretches: `part(start, len)` for each, the last one first if
+/// `backwards`.
+///
+/// # Safety
+///
+/// The context is that of the running instance.
+unsafe fn in_stretches(
+    context: *mut VMContext,
+    len: u64,
+    backwards: bool,
+    part: impl Fn(usize, usize),
+) -> Result<(), Cause> {
+    // SAFETY: the caller's contract.
+    let store = unsafe { Store::of_context(context) };
+    store.consume(len / BYTES_PER_FUEL)?;
+    let mut done = 0;
+    while done < len {
+        let next = STRETCH.min(len - done);
+        let start = if backwards { len - done - next } else { done };
+        part(start as usize, next as usize);
+        done += next;
+        if done < len
+            && store.config().interruptible
+            && let Some(code) = store.interrupt().take()
+        {
+            return Err(code.into());
+        }
+    }
+    Ok(())
+}
 
 pub(in crate::vm) unsafe fn memory_grow(
     context: *mut VMContext,
@@ -32,11 +70,15 @@ pub(in crate::vm) unsafe fn memory_copy(
     let (to, from) = unsafe { (at(context, to), at(context, from)) };
     check_range(to, dst, len)?;
     check_range(from, src, len)?;
+    // Where the ranges overlap, nothing may be written before it has been read.
+    let backwards = dst > src;
     // SAFETY: both ranges are in bounds; they may overlap.
     unsafe {
-        ptr::copy(from.base().add(src as usize), to.base().add(dst as usize), len as usize);
+        let (from, to) = (from.base().add(src as usize), to.base().add(dst as usize));
+        in_stretches(context, len, backwards, |start, len| {
+            ptr::copy(from.add(start), to.add(start), len);
+        })
     }
-    Ok(())
 }
 
 pub(in crate::vm) unsafe fn memory_fill(
@@ -50,8 +92,12 @@ pub(in crate::vm) unsafe fn memory_fill(
     let memory = unsafe { at(context, memory) };
     check_range(memory, dst, len)?;
     // SAFETY: the range is in bounds.
-    unsafe { ptr::write_bytes(memory.base().add(dst as usize), value as u8, len as usize) };
-    Ok(())
+    unsafe {
+        let to = memory.base().add(dst as usize);
+        in_stretches(context, len, false, |start, len| {
+            ptr::write_bytes(to.add(start), value as u8, len);
+        })
+    }
 }
 
 pub(in crate::vm) unsafe fn memory_init(
@@ -69,8 +115,12 @@ pub(in crate::vm) unsafe fn memory_init(
     check(in_bounds(src, len, data.len()), TrapCode::MemoryOutOfBounds)?;
     let data = &data[src as usize..(src + len) as usize];
     // SAFETY: the range is in bounds, and module bytes are not in memories.
-    unsafe { ptr::copy_nonoverlapping(data.as_ptr(), memory.base().add(dst as usize), data.len()) };
-    Ok(())
+    unsafe {
+        let to = memory.base().add(dst as usize);
+        in_stretches(context, len, false, |start, len| {
+            ptr::copy_nonoverlapping(data.as_ptr().add(start), to.add(start), len);
+        })
+    }
 }
 
 pub(in crate::vm) unsafe fn data_drop(context: *mut VMContext, data: u32) -> Result<(), Cause> {

@@ -6,9 +6,11 @@ use crate::vm::leave;
 use crate::vm::store::Store;
 use crate::wasm::TrapCode;
 
-pub(in crate::vm) unsafe fn raise(_: *mut VMContext, code: u32) -> Result<(), Cause> {
+pub(in crate::vm) unsafe fn raise(context: *mut VMContext, code: u32) -> Result<(), Cause> {
     let code = u8::try_from(code).ok().and_then(TrapCode::from_code);
-    Err(code.expect("compiled code raises traps that exist").into())
+    let code = code.expect("compiled code raises traps that exist");
+    // SAFETY: the context is that of the running function.
+    Err(Cause::of_trap(unsafe { Store::of_context(context) }, code))
 }
 
 pub(in crate::vm) unsafe fn raise_stack_overflow(context: *mut VMContext) -> Result<(), Cause> {

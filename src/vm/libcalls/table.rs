@@ -4,8 +4,23 @@
 use super::{check, instance};
 use crate::abi::layout::VMContext;
 use crate::vm::enter::Cause;
+use crate::vm::store::Store;
 use crate::vm::table::{Table, in_bounds};
 use crate::wasm::{TableIndex, TrapCode};
+
+/// Elements that one unit of fuel pays for.
+const ELEMENTS_PER_FUEL: u64 = 8;
+
+/// Consumes the fuel for work on up to `len` elements of `table`.
+///
+/// # Safety
+///
+/// The context is that of the running instance.
+unsafe fn consume(context: *mut VMContext, table: &Table, len: u64) -> Result<(), Cause> {
+    // SAFETY: the caller's contract.
+    let store = unsafe { Store::of_context(context) };
+    Ok(store.consume(len.min(table.len() as u64) / ELEMENTS_PER_FUEL)?)
+}
 
 pub(in crate::vm) unsafe fn table_grow(
     context: *mut VMContext,
@@ -15,7 +30,12 @@ pub(in crate::vm) unsafe fn table_grow(
 ) -> Result<u64, Cause> {
     // SAFETY: the context is the running instance's.
     let table = unsafe { at(context, table) };
-    Ok(table.grow(delta, value).unwrap_or(u64::MAX))
+    let before = table.grow(delta, value);
+    if before.is_some() {
+        // SAFETY: as above.
+        unsafe { consume(context, table, delta) }?;
+    }
+    Ok(before.unwrap_or(u64::MAX))
 }
 
 pub(in crate::vm) unsafe fn table_fill(
@@ -27,6 +47,8 @@ pub(in crate::vm) unsafe fn table_fill(
 ) -> Result<(), Cause> {
     // SAFETY: the context is the running instance's.
     let table = unsafe { at(context, table) };
+    // SAFETY: as above.
+    unsafe { consume(context, table, len) }?;
     check(table.fill(dst, value, len), TrapCode::TableOutOfBounds)
 }
 
@@ -40,6 +62,8 @@ pub(in crate::vm) unsafe fn table_copy(
 ) -> Result<(), Cause> {
     // SAFETY: the context is the running instance's.
     let (to, from) = unsafe { (at(context, to), at(context, from)) };
+    // SAFETY: as above.
+    unsafe { consume(context, to, len) }?;
     check(to.copy(dst, from, src, len), TrapCode::TableOutOfBounds)
 }
 
@@ -53,6 +77,8 @@ pub(in crate::vm) unsafe fn table_init(
 ) -> Result<(), Cause> {
     // SAFETY: the context is the running instance's.
     let (table, instance) = unsafe { (at(context, table), instance(context)) };
+    // SAFETY: as above.
+    unsafe { consume(context, table, len) }?;
     instance.with_element(elem as usize, |values| {
         let there = in_bounds(src, len, values.len());
         let done = there && table.init(dst, &values[src as usize..(src + len) as usize]);

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -270,6 +271,32 @@ impl Drop for AlternateStack {
             }
         }
     }
+}
+
+/// Calls `start` while this thread takes no signals but those of faults. Threads that it starts
+/// never take any, so that the embedder's handlers run on the embedder's threads.
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    const FAULTS: [i32; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
+    struct Restore(libc::sigset_t);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the set is what the mask was.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+        }
+    }
+    // SAFETY: sets of signals are plain data, which these functions initialize.
+    let _restore = unsafe {
+        let mut blocked: libc::sigset_t = mem::zeroed();
+        let mut before: libc::sigset_t = mem::zeroed();
+        libc::sigfillset(&mut blocked);
+        FAULTS.iter().for_each(|signal| {
+            libc::sigdelset(&mut blocked, *signal);
+        });
+        libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, &mut before);
+        Restore(before)
+    };
+    start()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{Start, frames};
 use crate::abi::layout::{INSTANCE_MAGIC, VMContext};
 use crate::vm::arch::{self, Registers};
 use crate::vm::context::Instance;
-use crate::vm::enter::{Raised, Witness, unwind};
+use crate::vm::enter::{Cause, Raised, Witness, unwind};
 use crate::vm::registry;
 use crate::wasm::TrapCode;
 
@@ -154,7 +154,8 @@ pub(in crate::vm) unsafe extern "C" fn landing(
         0 => Start::At { pc, fp },
         context => Start::PrologueAt { pc, fp, context: context as *mut VMContext },
     };
-    unwind(Box::new(Raised { cause: code.into(), frames: frames(store, start) }))
+    let cause = Cause::of_trap(store, code);
+    unwind(Box::new(Raised { cause, frames: frames(store, start) }))
 }
 
 /// Lets the handler that was there before ours have the signal.
