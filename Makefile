@@ -17,7 +17,7 @@ SO := $(OUT)/libtenon.so
 STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
 WASMTIME := wasmtime==50.*
-GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c))
+GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 
 NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
@@ -25,8 +25,8 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench headers check check-format check-lints check-rooms check-headers test \
-  test-rust test-c test-valgrind soak test-install spec demo guests install uninstall clean
+.PHONY: all help lib debug bench bench-wasi headers check check-format check-lints check-rooms \
+  check-headers test test-rust test-c test-valgrind soak test-install spec demo guests install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
 
@@ -83,7 +83,8 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test sockets --test hostile_sockets --test wasmedge --test wasix
+	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
+	  --test hostile_sockets --test wasmedge --test wasix
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -128,6 +129,13 @@ bench: lib ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/bench.c -o target/bench/bench -ldl
 	python3 benches/run.py target/bench/bench benches/modules tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
+
+bench-wasi: lib ## measure calls of WASI beside Wasmtime; ROUNDS= chooses
+	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
+	@[ -d target/bench/peers/wasmtime ] || \
+	  pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
+	PYTHONPATH=target/bench/peers python3 benches/run_wasi.py \
+	  $(OUT)/tenon benches/modules/files.wasm
 
 guests: ## rebuild the WebAssembly programs that the tests use
 	@scripts/need.sh $(NEED_GUESTS)

@@ -1,7 +1,7 @@
 /* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later, and what
  * Tenon adds to them (tenon_wasi_*).
  *
- * Made by `make headers`; do not edit.
+ * Made by `make headers`; do not edit. What begins with `tenon_` is Tenon's own.
  *
  * A program gets what its settings give and nothing more. Its functions work on the memory of
  * whoever calls them. How it has ended, `tenon_trap_exit_status` in tenon.h says. */
@@ -34,6 +34,31 @@ typedef enum wasi_version_t {
   WASI_VERSION_WASIX32V1 = 3,
   WASI_VERSION_WASIX64V1 = 4
 } wasi_version_t;
+
+/* The standard streams of a program. */
+typedef uint8_t tenon_wasi_stream_t;
+enum tenon_wasi_stream_enum {
+  TENON_WASI_STDIN = 0,
+  TENON_WASI_STDOUT = 1,
+  TENON_WASI_STDERR = 2
+};
+
+/* Fills a buffer of `len` bytes, which is never empty; returns how many bytes those are, 0 at the
+ * end, or a negative number when that fails. Must return, and must not use the program's store. */
+typedef ptrdiff_t (*tenon_wasi_read_t)(void* env, char* buffer, size_t len);
+
+/* Takes `len` bytes, of which there is at least one; returns how many were taken, or a negative
+ * number when that fails; 0 tells the program that there is no space. Must return, and must not
+ * use the program's store. */
+typedef ptrdiff_t (*tenon_wasi_write_t)(void* env, const char* bytes, size_t len);
+
+/* Tells what a clock shows, in nanoseconds: 0 is the time of day, since 1970; 1 never goes back; 2
+ * and 3 are the processor's time of process and thread. Must return, and must not use the
+ * program's store. */
+typedef uint64_t (*tenon_wasi_clock_t)(void* env, uint32_t clock);
+
+/* Fills `len` bytes by chance. Must return, and must not use the program's store. */
+typedef void (*tenon_wasi_random_t)(void* env, char* bytes, size_t len);
 
 /* Things with the names under which a module imports them. */
 typedef struct wasmer_named_extern_t wasmer_named_extern_t;
@@ -152,7 +177,9 @@ WASM_API_EXTERN void wasi_config_inherit_stdout(wasi_config_t *config);
 WASM_API_EXTERN void wasi_config_inherit_stderr(wasi_config_t *config);
 
 /*
- Keeps what the program writes to its standard output, for `wasi_env_read_stdout`.
+ Keeps what the program writes to its standard output, for `wasi_env_read_stdout`: at
+ most 64 MiB that nobody has read yet, after which writing fails in the program. Another bound is
+ set by `tenon_wasi_config_capture`.
 
  Ownership: borrows the settings.
 
@@ -163,7 +190,9 @@ WASM_API_EXTERN void wasi_config_inherit_stderr(wasi_config_t *config);
 WASM_API_EXTERN void wasi_config_capture_stdout(wasi_config_t *config);
 
 /*
- Keeps what the program writes to its standard error, for `wasi_env_read_stderr`.
+ Keeps what the program writes to its standard error, for `wasi_env_read_stderr`: at
+ most 64 MiB that nobody has read yet, after which writing fails in the program. Another bound is
+ set by `tenon_wasi_config_capture`.
 
  Ownership: borrows the settings.
 
@@ -329,6 +358,152 @@ WASM_API_EXTERN wasm_func_t *wasi_get_start_function(wasm_instance_t *instance);
  The pointer is live or null.
  */
 WASM_API_EXTERN wasi_version_t wasi_get_wasi_version(const wasm_module_t *module);
+
+/*
+ Gives the program a directory of the host under a name of its own, to read, and to write if
+ `writable`. What is opened below it has no more rights than that. Returns false when it cannot
+ be opened.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The settings are live or null, the texts are terminated by a zero byte or null.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_dir(wasi_config_t *config,
+                           const char *host,
+                           const char *guest,
+                           bool writable);
+
+/*
+ Lets a standard stream lead nowhere: reads end at once, writes vanish. Returns false when there
+ is no such stream.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN bool tenon_wasi_config_null(wasi_config_t *config, tenon_wasi_stream_t stream);
+
+/*
+ Lets a standard stream be a descriptor of the host's: a file, a pipe, a socket. Writing to a pipe
+ that nobody reads fails in the program; the host gets no SIGPIPE. Returns false when the
+ descriptor is not open or there is no such stream.
+
+ Ownership: borrows the settings; the descriptor is duplicated, so that the caller closes its own.
+
+ # Safety
+
+ The settings are live or null; the descriptor is not closed meanwhile.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_fd(wasi_config_t *config,
+                          tenon_wasi_stream_t stream,
+                          int32_t fd);
+
+/*
+ Lets the program read `len` bytes from its standard input. Returns false when there are bytes
+ but the pointer to them is null.
+
+ Ownership: borrows the settings; the bytes are copied.
+
+ # Safety
+
+ The settings are live or null, `len` bytes can be read or the pointer is null.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_stdin_bytes(wasi_config_t *config,
+                                   const char *bytes,
+                                   size_t len);
+
+/*
+ Keeps what the program writes to its standard output or error, at most `bound` bytes that nobody
+ has read yet (`wasi_env_read_stdout`, `wasi_env_read_stderr`); writing more fails in the program.
+ Returns false when there is no such stream.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_capture(wasi_config_t *config,
+                               tenon_wasi_stream_t stream,
+                               size_t bound);
+
+/*
+ Calls a function whenever the program reads from its standard input. Returns false when
+ settings or callback are null; the finalizer has run then.
+
+ Ownership: borrows the settings, takes the environment over: the finalizer, unless it is null,
+ runs when nothing can call the callback any more.
+
+ # Safety
+
+ The settings are live or null; callback and finalizer keep to their contracts.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_read(wasi_config_t *config,
+                            tenon_wasi_read_t read,
+                            void *env,
+                            void (*finalizer)(void*));
+
+/*
+ Calls a function whenever the program writes to its standard output or error. Returns false when
+ settings or callback are null or there is no such stream; the finalizer has run then.
+
+ Ownership: borrows the settings, takes the environment over: the finalizer, unless it is null,
+ runs when nothing can call the callback any more.
+
+ # Safety
+
+ The settings are live or null; callback and finalizer keep to their contracts.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_write(wasi_config_t *config,
+                             tenon_wasi_stream_t stream,
+                             tenon_wasi_write_t write,
+                             void *env,
+                             void (*finalizer)(void*));
+
+/*
+ Gives the program clocks of the host's making, for instance such that show the same in every
+ run. When the program waits for one of them, it waits for the difference to what the clock shows
+ then. Returns false when settings or callback are null; the finalizer has run then.
+
+ Ownership: borrows the settings, takes the environment over: the finalizer, unless it is null,
+ runs when nothing can call the callback any more.
+
+ # Safety
+
+ The settings are live or null; callback and finalizer keep to their contracts.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_clock(wasi_config_t *config,
+                             tenon_wasi_clock_t clock,
+                             void *env,
+                             void (*finalizer)(void*));
+
+/*
+ Gives the program random bytes of the host's making, for instance the same in every run. Returns
+ false when settings or callback are null; the finalizer has run then.
+
+ Ownership: borrows the settings, takes the environment over: the finalizer, unless it is null,
+ runs when nothing can call the callback any more.
+
+ # Safety
+
+ The settings are live or null; callback and finalizer keep to their contracts.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_random(wasi_config_t *config,
+                              tenon_wasi_random_t random,
+                              void *env,
+                              void (*finalizer)(void*));
 
 /*
  Gives the program a listener on an address of the machine, `ADDRESS:PORT` or `NAME:PORT`, where

@@ -198,7 +198,12 @@ static void one_object(void* arg, size_t round) {
   wasm_foreign_delete(foreign);
 }
 
-/* A program with open directories and captured streams. */
+static ptrdiff_t take_all(void* env, const char* bytes, size_t len) {
+  (void)env, (void)bytes;
+  return (ptrdiff_t)len;
+}
+
+/* A program with open directories, a captured stream, and one that is a callback. */
 static void one_wasi_program(void* arg, size_t round) {
   struct scene* scene = arg;
   wasi_config_t* config = wasi_config_new("program");
@@ -206,6 +211,8 @@ static void one_wasi_program(void* arg, size_t round) {
     check(!"the directories are opened");
   }
   wasi_config_capture_stdout(config);
+  int32_t* env_of_stream = malloc(sizeof *env_of_stream);
+  tenon_wasi_config_write(config, TENON_WASI_STDERR, take_all, env_of_stream, free_env);
   if (round % 3 == 0) {
     wasi_config_delete(config);
     return;
@@ -261,7 +268,11 @@ static void a_long_life_leaves_nothing(void) {
   leaves_nothing("objects", times(), one_object, &scene);
   tenon_store_collect(scene.store);
   check(finalized == (int)times());
-  leaves_nothing("programs of WASI", times() / 2, one_wasi_program, &scene);
+  finalized = 0;
+  size_t programs = is_set("TEST_SOAK") ? times() : rounds(10000, 20);
+  leaves_nothing("programs of WASI", programs, one_wasi_program, &scene);
+  tenon_store_collect(scene.store);
+  check(finalized == (int)programs);
   for (size_t i = 0; i < 4; i++) wasm_func_delete(scene.funcs[i]);
   wasm_module_delete(scene.failing);
   wasm_table_delete(scene.table);

@@ -244,6 +244,31 @@ static void versions_are_told_by_the_imports(void) {
   wasm_store_delete(store);
 }
 
+/* A program that is built for snapshot 0, or for both. */
+static void older_programs_run(void) {
+  wasm_store_t* store = test_store();
+  wasi_env_t* env = env_of(store);
+  wasm_instance_t* instance = run_with(store, env,
+    "(module (import \"wasi_unstable\" \"fd_write\""
+    "  (func $write (param i32 i32 i32 i32) (result i32)))"
+    " (import \"wasi_snapshot_preview1\" \"sched_yield\" (func (result i32)))"
+    " (memory (export \"memory\") 1)" SAYS_HELLO " (func (export \"_start\") (call $hello)))");
+  wasm_func_t* start = wasi_get_start_function(instance);
+  check(call_empty(start) == NULL && has_written(env, "hello"));
+  wasm_func_delete(start);
+  wasm_instance_delete(instance);
+  // What came later is not there.
+  wasm_module_t* module = module_of(store,
+    "(module (import \"wasi_unstable\" \"sock_accept\" (func (param i32 i32 i32) (result i32))))");
+  wasm_extern_vec_t imports;
+  refused(TENON_ERROR_LINK, wasi_get_imports(store, env, module, &imports));
+  check(imports.size == 1 && imports.data[0] == NULL);
+  wasm_extern_vec_delete(&imports);
+  wasm_module_delete(module);
+  wasi_env_delete(env);
+  wasm_store_delete(store);
+}
+
 static void programs_start_at_start(void) {
   static const char* const others[] = {
     "(module)", "(module (func (export \"main\")))", "(module (memory (export \"_start\") 1))",
@@ -468,6 +493,7 @@ int main(void) {
   wrong_types_do_not_link();
   imports_come_with_names();
   versions_are_told_by_the_imports();
+  older_programs_run();
   programs_start_at_start();
   functions_can_be_given_a_memory();
   the_state_stays_in_its_store();

@@ -47,9 +47,9 @@ pub unsafe extern "C" fn wasm_func_new(
 }
 
 /// An environment that is released when its function is gone.
-struct Environment {
-    env: *mut c_void,
-    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+pub(super) struct Environment {
+    pub(super) env: *mut c_void,
+    pub(super) finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
 impl Drop for Environment {

@@ -29,3 +29,4 @@ mod types;
 mod val;
 mod wasi;
 mod wasi_net;
+mod wasi_streams;

@@ -1,7 +1,6 @@
 //! `wasi.h`: programs that talk to their system through WASI.
 
-use std::ffi::{CStr, OsStr, c_char};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, c_char};
 
 use super::boundary::{Argument, ErrorCode, LastError, OrError, guard, refuse, set_error, shared};
 use super::extern_::wasm_extern_vec_t;
@@ -9,22 +8,24 @@ use super::families::{Copied, own, vec};
 use super::object::{wasm_extern_t, wasm_func_t, wasm_instance_t, wasm_memory_t, wasm_module_t};
 use super::store::wasm_store_t;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
+use super::wasi_streams::{tenon_wasi_config_capture, tenon_wasi_config_dir};
 use crate::engine::{Error, Extern, Module, Store};
-use crate::wasi::{self, Capture, Config, Wasi};
+use crate::wasi::{Capture, Config, Snapshot, WASIX_MODULE, Wasi};
+
+/// The standard streams (`tenon_wasi_stream_enum`).
+pub(super) const STDIN: u8 = 0;
+pub(super) const STDOUT: u8 = 1;
+pub(super) const STDERR: u8 = 2;
+
+/// The most bytes that captured streams keep unless another bound is set.
+const CAPTURED: usize = 64 << 20;
 
 /// What a program gets from its host: arguments, variables, directories, streams.
 pub struct wasi_config_t {
-    config: Config,
-    stdin: Stream,
-    stdout: Stream,
-    stderr: Stream,
-}
-
-/// Where a standard stream of a program leads.
-#[derive(Clone, Copy)]
-enum Stream {
-    Inherited,
-    Captured,
+    pub(super) config: Config,
+    /// What keeps the output, where it is captured.
+    pub(super) stdout: Option<Capture>,
+    pub(super) stderr: Option<Capture>,
 }
 
 /// The state of a program's system: its open files, its captured output.
@@ -62,7 +63,7 @@ own! {
 /// # Safety
 ///
 /// The text is terminated by a zero byte, or null.
-pub(super) unsafe fn bytes<'a>(text: *const c_char, name: &str) -> Option<&'a [u8]> {
+pub(super) unsafe fn text<'a>(text: *const c_char, name: &str) -> Option<&'a [u8]> {
     if text.is_null() {
         return refuse(&format!("{name} is null"));
     }
@@ -96,11 +97,10 @@ pub unsafe extern "C" fn wasi_config_new(
 ) -> Option<Box<wasi_config_t>> {
     guard(None, || {
         // SAFETY: the contract of this function.
-        let name = unsafe { bytes(program_name, "the program's name") }?;
+        let name = unsafe { text(program_name, "the program's name") }?;
         let mut config = Config::new();
-        config.arg(name);
-        let (stdin, stdout, stderr) = (Stream::Inherited, Stream::Inherited, Stream::Inherited);
-        Some(Box::new(wasi_config_t { config, stdin, stdout, stderr }))
+        config.arg(name).inherit_stdin().inherit_stdout().inherit_stderr();
+        Some(Box::new(wasi_config_t { config, stdout: None, stderr: None }))
     })
 }
 
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn wasi_config_new(
 pub unsafe extern "C" fn wasi_config_arg(config: *mut wasi_config_t, arg: *const c_char) {
     guard(None, || {
         // SAFETY: the contract of this function.
-        let (config, arg) = unsafe { (settings(config)?, bytes(arg, "the argument")?) };
+        let (config, arg) = unsafe { (settings(config)?, text(arg, "the argument")?) };
         config.config.arg(arg);
         Some(())
     });
@@ -136,9 +136,9 @@ pub unsafe extern "C" fn wasi_config_env(
 ) {
     guard(None, || {
         // SAFETY: the contract of this function.
-        let (config, key) = unsafe { (settings(config)?, bytes(key, "the variable's name")?) };
+        let (config, key) = unsafe { (settings(config)?, text(key, "the variable's name")?) };
         // SAFETY: the contract of this function.
-        let value = unsafe { bytes(value, "the variable's value") }?;
+        let value = unsafe { text(value, "the variable's value") }?;
         config.config.env(key, value);
         Some(())
     });
@@ -175,20 +175,8 @@ pub unsafe extern "C" fn wasi_config_mapdir(
     alias: *const c_char,
     dir: *const c_char,
 ) -> bool {
-    let map = || {
-        // SAFETY: the contract of this function.
-        let (config, alias) = unsafe { (settings(config)?, bytes(alias, "the alias")?) };
-        // SAFETY: the contract of this function.
-        let dir = OsStr::from_bytes(unsafe { bytes(dir, "the directory") }?);
-        let Ok(alias) = std::str::from_utf8(alias) else {
-            return refuse("the alias is not UTF-8");
-        };
-        match config.config.dir(dir, alias, true) {
-            Ok(_) => Some(()),
-            Err(error) => refuse(&format!("{}: {error}", dir.display())),
-        }
-    };
-    guard(false, || map().is_some())
+    // SAFETY: the contract of this function.
+    unsafe { tenon_wasi_config_dir(config, dir, alias, true) }
 }
 
 /// Lets the program read the host's standard input, as it does by default.
@@ -202,7 +190,7 @@ pub unsafe extern "C" fn wasi_config_mapdir(
 pub unsafe extern "C" fn wasi_config_inherit_stdin(config: *mut wasi_config_t) {
     guard(None, || {
         // SAFETY: the contract of this function.
-        unsafe { settings(config) }?.stdin = Stream::Inherited;
+        unsafe { settings(config) }?.config.inherit_stdin();
         Some(())
     });
 }
@@ -218,7 +206,9 @@ pub unsafe extern "C" fn wasi_config_inherit_stdin(config: *mut wasi_config_t) {
 pub unsafe extern "C" fn wasi_config_inherit_stdout(config: *mut wasi_config_t) {
     guard(None, || {
         // SAFETY: the contract of this function.
-        unsafe { settings(config) }?.stdout = Stream::Inherited;
+        let config = unsafe { settings(config) }?;
+        config.config.inherit_stdout();
+        config.stdout = None;
         Some(())
     });
 }
@@ -234,12 +224,16 @@ pub unsafe extern "C" fn wasi_config_inherit_stdout(config: *mut wasi_config_t) 
 pub unsafe extern "C" fn wasi_config_inherit_stderr(config: *mut wasi_config_t) {
     guard(None, || {
         // SAFETY: the contract of this function.
-        unsafe { settings(config) }?.stderr = Stream::Inherited;
+        let config = unsafe { settings(config) }?;
+        config.config.inherit_stderr();
+        config.stderr = None;
         Some(())
     });
 }
 
-/// Keeps what the program writes to its standard output, for `wasi_env_read_stdout`.
+/// Keeps what the program writes to its standard output, for `wasi_env_read_stdout`: at
+/// most 64 MiB that nobody has read yet, after which writing fails in the program. Another bound is
+/// set by `tenon_wasi_config_capture`.
 ///
 /// Ownership: borrows the settings.
 ///
@@ -248,14 +242,13 @@ pub unsafe extern "C" fn wasi_config_inherit_stderr(config: *mut wasi_config_t) 
 /// The settings are live or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasi_config_capture_stdout(config: *mut wasi_config_t) {
-    guard(None, || {
-        // SAFETY: the contract of this function.
-        unsafe { settings(config) }?.stdout = Stream::Captured;
-        Some(())
-    });
+    // SAFETY: the contract of this function.
+    unsafe { tenon_wasi_config_capture(config, STDOUT, CAPTURED) };
 }
 
-/// Keeps what the program writes to its standard error, for `wasi_env_read_stderr`.
+/// Keeps what the program writes to its standard error, for `wasi_env_read_stderr`: at
+/// most 64 MiB that nobody has read yet, after which writing fails in the program. Another bound is
+/// set by `tenon_wasi_config_capture`.
 ///
 /// Ownership: borrows the settings.
 ///
@@ -264,11 +257,8 @@ pub unsafe extern "C" fn wasi_config_capture_stdout(config: *mut wasi_config_t) 
 /// The settings are live or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasi_config_capture_stderr(config: *mut wasi_config_t) {
-    guard(None, || {
-        // SAFETY: the contract of this function.
-        unsafe { settings(config) }?.stderr = Stream::Captured;
-        Some(())
-    });
+    // SAFETY: the contract of this function.
+    unsafe { tenon_wasi_config_capture(config, STDERR, CAPTURED) };
 }
 
 /// Makes the state of a program's system in a store. Returns null when an argument is null.
@@ -288,23 +278,7 @@ pub unsafe extern "C" fn wasi_env_new(
         let Some(config) = config else { return refuse("the settings are null") };
         // SAFETY: the contract of this function.
         let store = unsafe { shared(store, "the store") }?.0.clone();
-        let wasi_config_t { mut config, stdin, stdout, stderr } = *config;
-        if let Stream::Inherited = stdin {
-            config.inherit_stdin();
-        }
-        let capture = |stream| match stream {
-            Stream::Inherited => None,
-            Stream::Captured => Some(Capture::new(None)),
-        };
-        let (stdout, stderr) = (capture(stdout), capture(stderr));
-        match &stdout {
-            Some(capture) => config.capture_stdout(capture),
-            None => config.inherit_stdout(),
-        };
-        match &stderr {
-            Some(capture) => config.capture_stderr(capture),
-            None => config.inherit_stderr(),
-        };
+        let wasi_config_t { config, stdout, stderr } = *config;
         Some(Box::new(wasi_env_t { store, wasi: Wasi::new(config), stdout, stderr }))
     })
 }
@@ -629,12 +603,14 @@ pub unsafe extern "C" fn wasi_get_wasi_version(module: Option<&wasm_module_t>) -
         let Some(module) = module.or_null_error("the module") else { return INVALID };
         let mut version = None;
         for import in module.module().imports() {
-            match import.module {
-                // A module for WASIX imports from preview 1 as well.
-                wasi::WASIX_MODULE => return WASIX32,
-                wasi::MODULE => version = version.or(Some(SNAPSHOT1)),
-                "wasi_unstable" => version = version.or(Some(SNAPSHOT0)),
-                _ => {}
+            // A module for WASIX imports from preview 1 as well.
+            if import.module == WASIX_MODULE {
+                return WASIX32;
+            }
+            match Snapshot::of(import.module) {
+                Some(Snapshot::Preview1) => version = version.or(Some(SNAPSHOT1)),
+                Some(Snapshot::Unstable) => version = version.or(Some(SNAPSHOT0)),
+                None => {}
             }
         }
         if let Some(version) = version {

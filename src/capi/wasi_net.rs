@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::boundary::{guard, refuse};
-use super::wasi::{bytes, settings, wasi_config_t};
+use super::wasi::{settings, text as bytes, wasi_config_t};
 
 /// Text of C that has to be UTF-8.
 ///

@@ -45,6 +45,8 @@ pub use store::Store;
 pub use table::Table;
 pub use value::Val;
 
+pub use crate::vm::without_sigpipe;
+
 pub use crate::wasm::{
     ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
     PAGE_SIZE, RefType, TableType, TrapCode, ValType,

@@ -24,4 +24,4 @@ mod sys;
 pub mod table;
 pub mod trap;
 
-pub use sys::without_signals;
+pub use sys::{without_signals, without_sigpipe};

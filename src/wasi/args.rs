@@ -45,20 +45,25 @@ fn sizes_get(strings: &[Vec<u8>], guest: &Guest, count: u32, size: u32) -> Resul
     let bytes: usize = strings.iter().map(|string| string.len() + 1).sum();
     let (number, bytes) = (u32::try_from(strings.len()), u32::try_from(bytes));
     let (Ok(number), Ok(bytes)) = (number, bytes) else { return Err(Errno::Overflow) };
+    guest.check(size, 4)?;
     guest.put_u32(count, number)?;
     guest.put_u32(size, bytes)
 }
 
 /// Writes the strings one after the other, and the address of each.
 fn get(strings: &[Vec<u8>], guest: &Guest, pointers: u32, buffer: u32) -> Result<(), Errno> {
-    let (mut pointer, mut at) = (pointers, buffer);
-    for string in strings {
-        guest.put_u32(pointer, at)?;
+    let size: usize = strings.iter().map(|string| string.len() + 1).sum();
+    let size = u32::try_from(size).map_err(|_| Errno::Overflow)?;
+    let table = u32::try_from(strings.len() * 4).map_err(|_| Errno::Overflow)?;
+    guest.check(pointers, table)?;
+    guest.check(buffer, size)?;
+    let mut at = buffer;
+    for (i, string) in strings.iter().enumerate() {
+        guest.put_u32(pointers + 4 * i as u32, at)?;
         guest.put(at, string)?;
-        let end = at.checked_add(string.len() as u32).ok_or(Errno::Fault)?;
-        guest.put(end, &[0])?;
-        at = end.wrapping_add(1);
-        pointer = pointer.wrapping_add(4);
+        guest.put(at + string.len() as u32, &[0])?;
+        // Only behind the very last byte of the memory can this be 2^32.
+        at = at.wrapping_add(string.len() as u32 + 1);
     }
     Ok(())
 }

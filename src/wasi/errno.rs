@@ -1,5 +1,7 @@
 //! Error numbers of WASI.
 
+use std::io;
+
 use rustix::io::Errno as HostErrno;
 
 macro_rules! errnos {
@@ -20,6 +22,21 @@ macro_rules! errnos {
             }
         }
     };
+}
+
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Errno {
+        if let Some(errno) = HostErrno::from_io_error(&error) {
+            return errno.into();
+        }
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Errno::Pipe,
+            io::ErrorKind::WouldBlock => Errno::Again,
+            io::ErrorKind::StorageFull => Errno::NoSpace,
+            io::ErrorKind::OutOfMemory => Errno::NoMemory,
+            _ => Errno::Io,
+        }
+    }
 }
 
 errnos! {

@@ -8,7 +8,7 @@ use super::fs::stdio::Stream;
 use super::sock::Socket;
 
 /// Descriptors that a guest can have at a time.
-const MAX_FDS: usize = 1024;
+pub(super) const MAX_FDS: usize = 1024;
 
 /// The guest's descriptors: the lowest free number is given out first.
 #[derive(Default)]
@@ -29,13 +29,20 @@ pub(super) struct Entry {
 #[derive(Clone)]
 pub(super) enum Object {
     /// A standard stream.
-    Stream(Stream),
+    Stream(Rc<Stream>),
     /// A file, or whatever else has been opened that is no directory.
-    File(Rc<OwnedFd>),
+    File(Rc<File>),
     /// A directory.
     Directory(Rc<Directory>),
     /// A socket.
     Socket(Rc<Socket>),
+}
+
+/// What has been opened and is no directory.
+pub(super) struct File {
+    pub(super) fd: OwnedFd,
+    /// Whether it is a regular file; writing to others may raise a signal.
+    pub(super) regular: bool,
 }
 
 /// A directory.
@@ -50,7 +57,7 @@ impl Object {
     pub(super) fn host_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Object::Stream(stream) => stream.host_fd(),
-            Object::File(fd) => Some(fd.as_fd()),
+            Object::File(file) => Some(file.fd.as_fd()),
             Object::Directory(directory) => Some(directory.fd.as_fd()),
             Object::Socket(socket) => Some(socket.as_fd()),
         }
@@ -58,10 +65,16 @@ impl Object {
 }
 
 impl Fds {
-    /// Fails when there is no number for another descriptor.
-    pub(super) fn check_room(&self) -> Result<(), Errno> {
-        let free = self.entries.len() < MAX_FDS || self.entries.iter().any(Option::is_none);
-        if free { Ok(()) } else { Err(Errno::TooManyFiles) }
+    /// The number that the next descriptor gets.
+    pub(super) fn next(&self) -> Result<usize, Errno> {
+        self.next_from(0)
+    }
+
+    /// The lowest free number that is at least `least`.
+    fn next_from(&self, least: usize) -> Result<usize, Errno> {
+        let free = self.entries.iter().skip(least).position(Option::is_none);
+        let number = free.map_or(self.entries.len().max(least), |free| least + free);
+        if number < MAX_FDS { Ok(number) } else { Err(Errno::TooManyFiles) }
     }
 
     /// Adds a descriptor; its number.
@@ -71,12 +84,7 @@ impl Fds {
 
     /// Adds a descriptor; its number, the lowest free one that is at least `least`.
     pub(super) fn add_from(&mut self, least: u32, entry: Entry) -> Result<u32, Errno> {
-        let least = least as usize;
-        let free = self.entries.iter().skip(least).position(Option::is_none);
-        let number = free.map_or(self.entries.len().max(least), |free| least + free);
-        if number >= MAX_FDS {
-            return Err(Errno::TooManyFiles);
-        }
+        let number = self.next_from(least as usize)?;
         if number >= self.entries.len() {
             self.entries.resize_with(number + 1, || None);
         }

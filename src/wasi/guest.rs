@@ -1,19 +1,29 @@
 //! The guest's memory: the one door to it, where every address and length is checked.
 
+use std::io::{IoSlice, IoSliceMut};
+
+use smallvec::SmallVec;
+
+use super::Snapshot;
 use super::errno::Errno;
 use crate::engine::Memory;
 
 /// The memory of the guest that has called. Everything outside of it is [`Errno::Fault`].
 pub(super) struct Guest {
     memory: Memory,
+    /// The version of WASI that it has been written for.
+    pub(super) snapshot: Snapshot,
 }
 
 /// A buffer of a vectored read or write.
 #[derive(Clone, Copy)]
 pub(super) struct Buffer {
-    pub(super) address: u32,
-    pub(super) len: u32,
+    address: u32,
+    len: u32,
 }
+
+/// The buffers of a call; so many take no allocation.
+pub(super) type Buffers = SmallVec<[Buffer; 16]>;
 
 /// The most buffers that one call can have, as on Linux.
 const MAX_BUFFERS: u32 = 1024;
@@ -22,8 +32,8 @@ const MAX_BUFFERS: u32 = 1024;
 const MAX_PATH: u32 = 4096;
 
 impl Guest {
-    pub(super) fn new(memory: Memory) -> Guest {
-        Guest { memory }
+    pub(super) fn new(memory: Memory, snapshot: Snapshot) -> Guest {
+        Guest { memory, snapshot }
     }
 
     /// Calls `access` with a part of the memory. Nothing of the guest's runs meanwhile.
@@ -37,8 +47,38 @@ impl Guest {
     }
 
     /// Calls `access` with the whole memory.
-    pub(super) fn with_all<T>(&self, access: impl FnOnce(&mut [u8]) -> T) -> Result<T, Errno> {
+    fn with_all<T>(&self, access: impl FnOnce(&mut [u8]) -> T) -> Result<T, Errno> {
         self.memory.with(0, self.memory.size(), access).map_err(|_| Errno::Fault)
+    }
+
+    /// Has buffers filled, all at once; returns how many bytes that were. Of buffers that overlap
+    /// only the first is filled.
+    pub(super) fn fill(
+        &self,
+        buffers: &[Buffer],
+        fill: impl FnOnce(&mut [IoSliceMut]) -> Result<usize, Errno>,
+    ) -> Result<u32, Errno> {
+        self.with_all(|memory| {
+            let Some(mut slices) = disjoint(memory, buffers) else {
+                let first = buffers.iter().find(|buffer| buffer.len > 0).ok_or(Errno::Fault)?;
+                return fill(&mut [IoSliceMut::new(&mut memory[first.range()])]);
+            };
+            fill(&mut slices)
+        })?
+        .map(|len| len as u32)
+    }
+
+    /// Has buffers written, all at once; returns how many bytes that were.
+    pub(super) fn drain(
+        &self,
+        buffers: &[Buffer],
+        drain: impl FnOnce(&[IoSlice]) -> Result<usize, Errno>,
+    ) -> Result<u32, Errno> {
+        self.with_all(|memory| {
+            let slices = buffers.iter().map(|buffer| IoSlice::new(&memory[buffer.range()]));
+            drain(&slices.collect::<SmallVec<[IoSlice; 16]>>())
+        })?
+        .map(|len| len as u32)
     }
 
     /// Fails unless the whole range is there.
@@ -48,9 +88,7 @@ impl Guest {
     }
 
     pub(super) fn get<const SIZE: usize>(&self, address: u32) -> Result<[u8; SIZE], Errno> {
-        self.with(address, SIZE as u32, |bytes| {
-            <[u8; SIZE]>::try_from(&*bytes).expect("the range has this length")
-        })
+        self.with(address, SIZE as u32, |bytes| std::array::from_fn(|i| bytes[i]))
     }
 
     pub(super) fn put(&self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
@@ -79,31 +117,50 @@ impl Guest {
 
     /// The buffers of a vectored read or write, all of them checked; their lengths add up to less
     /// than 2^32.
-    pub(super) fn buffers(&self, address: u32, count: u32) -> Result<Vec<Buffer>, Errno> {
+    pub(super) fn buffers(&self, address: u32, count: u32) -> Result<Buffers, Errno> {
         if count > MAX_BUFFERS {
             return Err(Errno::Invalid);
         }
-        let mut buffers = Vec::with_capacity(count as usize);
+        let mut buffers = Buffers::with_capacity(count as usize);
         let mut total: u32 = 0;
-        for i in 0..count {
-            let at = address.checked_add(i * 8).ok_or(Errno::Fault)?;
-            let raw: [u8; 8] = self.get(at)?;
-            let [a, b, c, d, e, f, g, h] = raw;
-            let buffer = Buffer {
-                address: u32::from_le_bytes([a, b, c, d]),
-                len: u32::from_le_bytes([e, f, g, h]),
-            };
+        self.with(address, count * 8, |array| {
+            buffers.extend(array.chunks_exact(8).map(|raw| {
+                let word = |at| u32::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
+                Buffer { address: word(0), len: word(4) }
+            }));
+        })?;
+        for buffer in &buffers {
             self.check(buffer.address, buffer.len)?;
             total = total.checked_add(buffer.len).ok_or(Errno::Invalid)?;
-            buffers.push(buffer);
         }
         Ok(buffers)
     }
 }
 
+/// The bytes of each buffer; none if some overlap.
+fn disjoint<'a>(
+    memory: &'a mut [u8],
+    buffers: &[Buffer],
+) -> Option<SmallVec<[IoSliceMut<'a>; 16]>> {
+    let mut order: SmallVec<[usize; 16]> = (0..buffers.len()).collect();
+    order.retain(|i| buffers[*i].len > 0);
+    order.sort_unstable_by_key(|i| buffers[*i].address);
+    let mut slices: SmallVec<[IoSliceMut; 16]> = SmallVec::new();
+    slices.resize_with(buffers.len(), || IoSliceMut::new(&mut []));
+    let (mut rest, mut start) = (memory, 0);
+    for i in order {
+        let range = buffers[i].range();
+        let (_, after) = rest.split_at_mut(range.start.checked_sub(start)?);
+        let (slice, after) = after.split_at_mut(range.len());
+        slices[i] = IoSliceMut::new(slice);
+        (rest, start) = (after, range.end);
+    }
+    Some(slices)
+}
+
 impl Buffer {
     /// The buffer's bytes among those of the whole memory.
-    pub(super) fn range(&self) -> std::ops::Range<usize> {
+    fn range(&self) -> std::ops::Range<usize> {
         let start = self.address as usize;
         start..start + self.len as usize
     }

@@ -1,4 +1,4 @@
-//! WASI preview 1, over the engine's public API and nothing else. May use: engine.
+//! WASI preview 1, in both of its versions, over the engine's public API and nothing else. May use: engine.
 //!
 //! A guest gets what its [`Config`] gives and nothing more: no directory, no environment, no
 //! network by default. Every address and length of its is checked at one place ([`guest`]); what
@@ -33,14 +33,22 @@ use rustix::fs::{CWD, Mode, OFlags};
 use crate::engine::{
     Error, Extern, ExternType, Func, FuncType, Linker, Memory, Module, Store, Trap,
 };
-use fds::{Directory, Entry, Fds, Object};
-use fs::stdio::Stream;
+use fds::{Directory, Entry, Fds, MAX_FDS, Object};
 use sock::{Grants, Socket, wasmedge};
 use types::rights;
 
-pub use fs::stdio::Capture;
-pub use functions::MODULE;
+pub use clock::Clock;
+pub use fs::stdio::{Capture, Stream};
+pub use functions::{FUNCTIONS, Function, MODULE, Param, Snapshot};
 pub use wasix::MODULE as WASIX_MODULE;
+
+/// What a clock of the embedder's shows, in nanoseconds.
+type ShowTime = Box<dyn Fn(Clock) -> u64>;
+/// Fills bytes by chance, or as the embedder understands it.
+type FillRandom = Box<dyn FnMut(&mut [u8])>;
+
+/// The standard streams, which have the first descriptors.
+const STREAMS: usize = 3;
 
 /// What a guest gets.
 pub struct Config {
@@ -52,6 +60,8 @@ pub struct Config {
     directories: Vec<(Directory, bool)>,
     listeners: Vec<Socket>,
     net: Grants,
+    clock: Option<ShowTime>,
+    random: Option<FillRandom>,
 }
 
 impl Default for Config {
@@ -59,12 +69,14 @@ impl Default for Config {
         Config {
             args: Vec::new(),
             env: Vec::new(),
-            stdin: Stream::Null,
-            stdout: Stream::Null,
-            stderr: Stream::Null,
+            stdin: Stream::null(),
+            stdout: Stream::null(),
+            stderr: Stream::null(),
             directories: Vec::new(),
             listeners: Vec::new(),
             net: Grants::default(),
+            clock: None,
+            random: None,
         }
     }
 }
@@ -95,13 +107,16 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be opened.
+    /// When the directory cannot be opened, or the guest would have more than descriptors.
     pub fn dir(
         &mut self,
         host: impl AsRef<Path>,
         guest: impl Into<String>,
         writable: bool,
     ) -> io::Result<&mut Config> {
+        if self.directories.len() + STREAMS >= MAX_FDS {
+            return Err(io::Error::other("a guest cannot have as many directories"));
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, host.as_ref(), flags, Mode::empty())?;
         let directory = Directory { fd, preopened_as: Some(guest.into()) };
@@ -151,39 +166,65 @@ impl Config {
         Ok(self)
     }
 
+    /// Sets where the guest's standard input comes from.
+    pub fn stdin(&mut self, stream: Stream) -> &mut Config {
+        self.stdin = stream;
+        self
+    }
+
+    /// Sets where the guest's standard output goes.
+    pub fn stdout(&mut self, stream: Stream) -> &mut Config {
+        self.stdout = stream;
+        self
+    }
+
+    /// Sets where the guest's standard error goes.
+    pub fn stderr(&mut self, stream: Stream) -> &mut Config {
+        self.stderr = stream;
+        self
+    }
+
     /// Lets the guest read the host's standard input.
     pub fn inherit_stdin(&mut self) -> &mut Config {
-        self.stdin = Stream::HostInput;
-        self
+        self.stdin(Stream::host_input())
     }
 
     /// Lets the guest read these bytes from its standard input.
     pub fn stdin_bytes(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Config {
-        self.stdin = Stream::bytes(bytes.into());
-        self
+        self.stdin(Stream::bytes(bytes))
     }
 
     /// Lets the guest write to the host's standard output.
     pub fn inherit_stdout(&mut self) -> &mut Config {
-        self.stdout = Stream::HostOutput;
-        self
+        self.stdout(Stream::host_output())
     }
 
     /// Lets the guest write to the host's standard error.
     pub fn inherit_stderr(&mut self) -> &mut Config {
-        self.stderr = Stream::HostError;
-        self
+        self.stderr(Stream::host_error())
     }
 
     /// Keeps what the guest writes to its standard output.
     pub fn capture_stdout(&mut self, capture: &Capture) -> &mut Config {
-        self.stdout = Stream::Capture(capture.clone());
-        self
+        self.stdout(Stream::capture(capture))
     }
 
     /// Keeps what the guest writes to its standard error.
     pub fn capture_stderr(&mut self, capture: &Capture) -> &mut Config {
-        self.stderr = Stream::Capture(capture.clone());
+        self.stderr(Stream::capture(capture))
+    }
+
+    /// Gives the guest clocks of the embedder's: nanoseconds, since 1970 for
+    /// [`Clock::Realtime`]. Their resolution is said to be a nanosecond. When a guest waits for one
+    /// of them, it waits for the difference to what the clock shows then.
+    pub fn clock(&mut self, show: impl Fn(Clock) -> u64 + 'static) -> &mut Config {
+        self.clock = Some(Box::new(show));
+        self
+    }
+
+    /// Gives the guest what is filled in here for random bytes.
+    pub fn random(&mut self, fill: impl FnMut(&mut [u8]) + 'static) -> &mut Config {
+        self.random = Some(Box::new(fill));
         self
     }
 }
@@ -201,6 +242,8 @@ struct Context {
     fds: Fds,
     net: Grants,
     wasix: wasix::State,
+    clock: Option<ShowTime>,
+    random: Option<FillRandom>,
     /// What the embedder has named as the guest's memory. The functions live in the store and
     /// must not keep a handle to something in it, or the store would keep itself.
     memory: Weak<RefCell<Option<Memory>>>,
@@ -229,12 +272,11 @@ impl Wasi {
             (config.stderr, rights::FD_WRITE),
         ];
         for (stream, direction) in streams {
-            let others = rights::STREAM & !(rights::FD_READ | rights::FD_WRITE);
-            // A file of the host's may be positioned; the descriptor says if it can be.
-            let file = if stream.host_fd().is_some() { rights::FILE } else { others };
+            // What the descriptor stands for decides which of these rights are of use.
+            let file = if stream.host_fd().is_some() { rights::HOST_STREAM } else { 0 };
             let both = rights::FD_READ | rights::FD_WRITE;
-            let granted = (file & !both) | others | direction;
-            add(&mut fds, Object::Stream(stream), granted, 0);
+            let granted = (file | rights::STREAM) & !both | direction;
+            add(&mut fds, Object::Stream(Rc::new(stream)), granted, 0);
         }
         for (directory, writable) in config.directories {
             let denied = if writable { 0 } else { rights::WRITING };
@@ -253,6 +295,8 @@ impl Wasi {
             fds,
             net: config.net,
             wasix: wasix::State::default(),
+            clock: config.clock,
+            random: config.random,
             memory: Rc::downgrade(&memory),
         };
         Wasi { context: Rc::new(RefCell::new(context)), memory }
@@ -266,9 +310,15 @@ impl Wasi {
     /// When there is no memory.
     pub fn define(&self, linker: &mut Linker) -> Result<(), Error> {
         let store = linker.store().clone();
-        let preview1: [&[&str]; 2] = [functions::NAMES, wasmedge::NAMES];
-        let wasix: [&[&str]; 3] = [wasix::NAMES[0], wasix::NAMES[1], functions::NAMES];
-        for (module, names) in [(MODULE, preview1.concat()), (WASIX_MODULE, wasix.concat())] {
+        let names: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+        let preview1: [&[&str]; 2] = [&names, wasmedge::NAMES];
+        let wasix: [&[&str]; 3] = [wasix::NAMES[0], wasix::NAMES[1], &names];
+        let all = [
+            (Snapshot::Unstable.module(), names.clone()),
+            (MODULE, preview1.concat()),
+            (WASIX_MODULE, wasix.concat()),
+        ];
+        for (module, names) in all {
             for name in names {
                 if let Some(func) = self.function(&store, module, name, None) {
                     linker.define(module, name, func?);
@@ -306,10 +356,10 @@ impl Wasi {
         let extension = match module {
             MODULE => wasmedge::function,
             WASIX_MODULE => wasix::function,
-            _ => return None,
+            _ => return functions::function(store, context, Snapshot::of(module)?, name),
         };
         // What preview 1 has is right unless the module says that it wants something else.
-        let own = functions::function(store, context, name);
+        let own = functions::function(store, context, Snapshot::Preview1, name);
         match own {
             Some(Ok(func)) if ty.is_none_or(|ty| ty == func.ty()) => Some(Ok(func)),
             own => extension(store, context, name, ty).or(own),
@@ -342,7 +392,7 @@ impl Wasi {
 }
 
 fn add(fds: &mut Fds, object: Object, rights: u64, inheriting: u64) {
-    // More directories than a guest can have descriptors are not there for it.
+    // There is room: the settings hold no more than that.
     let _ = fds.add(Entry { object, rights, inheriting });
 }
 

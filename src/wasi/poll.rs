@@ -2,18 +2,19 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
-use rustix::time::ClockId;
 
-use super::Context;
-use super::clock::{clock, now};
+use super::clock::Clock;
 use super::errno::Errno;
 use super::guest::Guest;
 use super::types::{Layout, rights};
+use super::{Context, Snapshot};
 
 /// The most subscriptions that one call can have.
 const MAX_SUBSCRIPTIONS: u32 = 4096;
 
 const SUBSCRIPTION_SIZE: usize = 48;
+/// In the older version, where a clock has an identifier of the guest's before its number.
+const OLD_SUBSCRIPTION_SIZE: usize = 56;
 const EVENT_SIZE: u32 = 32;
 
 const CLOCK: u8 = 0;
@@ -32,7 +33,7 @@ struct Subscription {
 
 enum Wanted {
     /// The clock shows this time.
-    Time(ClockId, u64),
+    Time(Clock, u64),
     /// The descriptor can be read from, or written to.
     Descriptor(u32),
     /// Nothing: the subscription itself is wrong.
@@ -49,22 +50,38 @@ struct Event {
 }
 
 impl Subscription {
-    fn parse(raw: &[u8; SUBSCRIPTION_SIZE]) -> Result<Subscription, Errno> {
+    fn read(ctx: &Context, guest: &Guest, array: u32, index: u32) -> Result<Subscription, Errno> {
+        let (size, clock_at) = match guest.snapshot {
+            Snapshot::Preview1 => (SUBSCRIPTION_SIZE, 16),
+            Snapshot::Unstable => (OLD_SUBSCRIPTION_SIZE, 24),
+        };
+        let at = array.checked_add(index * size as u32).ok_or(Errno::Fault)?;
+        guest.with(at, size as u32, |raw| Subscription::parse(ctx, raw, clock_at))?
+    }
+
+    fn parse(ctx: &Context, raw: &[u8], clock_at: usize) -> Result<Subscription, Errno> {
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
         let u16_at = |at: usize| u16::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
         let kind = raw[8];
+        let deadline = || {
+            let clock = Clock::of(u32_at(clock_at))?;
+            let timeout = u64_at(clock_at + 8);
+            // How exact it has to be stands in between.
+            let deadline = match u16_at(clock_at + 24) {
+                0 => ctx.time(clock)?.saturating_add(timeout),
+                ABSOLUTE => timeout,
+                _ => return Err(Errno::Invalid),
+            };
+            if ctx.clock.is_none() {
+                return Ok(Wanted::Time(clock, deadline));
+            }
+            // The embedder's clock need not go on while the guest waits.
+            let wait = deadline.saturating_sub(ctx.time(clock)?);
+            Ok(Wanted::Time(Clock::Monotonic, Clock::Monotonic.now()?.saturating_add(wait)))
+        };
         let wanted = match kind {
-            CLOCK => match clock(u32_at(16)) {
-                Ok(clock) => {
-                    let timeout = u64_at(24);
-                    let absolute = u16_at(40) & ABSOLUTE != 0;
-                    let deadline =
-                        if absolute { timeout } else { now(clock)?.saturating_add(timeout) };
-                    Wanted::Time(clock, deadline)
-                }
-                Err(error) => Wanted::Failed(error),
-            },
+            CLOCK => deadline().unwrap_or_else(Wanted::Failed),
             FD_READ | FD_WRITE => Wanted::Descriptor(u32_at(16)),
             _ => return Err(Errno::Invalid),
         };
@@ -103,8 +120,7 @@ pub(super) fn poll_oneoff(
     guest.check(event_count, 4)?;
     let mut wanted = Vec::with_capacity(count as usize);
     for i in 0..count {
-        let at = subscriptions.checked_add(i * SUBSCRIPTION_SIZE as u32).ok_or(Errno::Fault)?;
-        wanted.push(Subscription::parse(&guest.get(at)?)?);
+        wanted.push(Subscription::read(ctx, guest, subscriptions, i)?);
     }
     let happened = wait(ctx, &wanted)?;
     for (i, event) in happened.iter().enumerate() {
@@ -115,8 +131,8 @@ pub(super) fn poll_oneoff(
 
 /// Waits so many nanoseconds.
 pub(super) fn sleep(ctx: &Context, nanoseconds: u64) -> Result<(), Errno> {
-    let deadline = now(ClockId::Monotonic)?.saturating_add(nanoseconds);
-    let wanted = Wanted::Time(ClockId::Monotonic, deadline);
+    let deadline = Clock::Monotonic.now()?.saturating_add(nanoseconds);
+    let wanted = Wanted::Time(Clock::Monotonic, deadline);
     wait(ctx, &[Subscription { userdata: 0, kind: CLOCK, wanted }]).map(drop)
 }
 
@@ -161,7 +177,7 @@ fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Err
         }
         for subscription in subscriptions {
             if let Wanted::Time(clock, deadline) = subscription.wanted
-                && now(clock)? >= deadline
+                && clock.now()? >= deadline
             {
                 events.push(subscription.event(None));
             }
@@ -181,7 +197,8 @@ fn descriptor_event(subscription: &Subscription, fd: &PollFd) -> Option<Event> {
     if flags.contains(PollFlags::NVAL) {
         event.error = Errno::BadFd as u16;
     } else if flags.contains(PollFlags::ERR) && !flags.intersects(PollFlags::IN | PollFlags::OUT) {
-        event.error = Errno::Io as u16;
+        let error = if subscription.kind == FD_WRITE { Errno::Pipe } else { Errno::Io };
+        event.error = error as u16;
     }
     event.hangup = flags.intersects(PollFlags::HUP | PollFlags::RDHUP);
     if subscription.kind == FD_READ {
@@ -197,8 +214,8 @@ fn shortest_wait(subscriptions: &[Subscription]) -> Result<Option<u64>, Errno> {
     let mut shortest = None;
     for subscription in subscriptions {
         if let Wanted::Time(clock, deadline) = subscription.wanted {
-            let mut wait = deadline.saturating_sub(now(clock)?);
-            if matches!(clock, ClockId::ProcessCPUTime | ClockId::ThreadCPUTime) {
+            let mut wait = deadline.saturating_sub(clock.now()?);
+            if matches!(clock, Clock::ProcessCpu | Clock::ThreadCpu) {
                 wait = wait.min(CPU_TIME_STEP);
             }
             shortest = Some(shortest.map_or(wait, |shorter: u64| shorter.min(wait)));

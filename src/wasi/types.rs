@@ -1,6 +1,10 @@
-//! Layouts and constants of `wasi_snapshot_preview1`.
+//! Layouts and constants of WASI.
 
 use rustix::fs::{FileType as HostFileType, Stat};
+
+use super::Snapshot;
+use super::errno::Errno;
+use super::guest::Guest;
 
 /// Kinds of files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,6 +150,10 @@ pub(super) mod rights {
         | PATH_SYMLINK
         | PATH_REMOVE_DIRECTORY
         | PATH_UNLINK_FILE;
+    /// What a standard stream of the host's can be used for, if it is a file: all that does not
+    /// change more of the file than its bytes.
+    pub const HOST_STREAM: u64 =
+        FILE & !(FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES);
     /// What a stream that is no file can be used for.
     pub const STREAM: u64 = FD_READ
         | FD_WRITE
@@ -214,7 +222,8 @@ impl FileStat {
         FileStat {
             dev: 0,
             ino: 0,
-            filetype: FileType::CharacterDevice,
+            // A character device would be taken for a terminal.
+            filetype: FileType::Unknown,
             nlink: 0,
             size: 0,
             atim: 0,
@@ -223,17 +232,26 @@ impl FileStat {
         }
     }
 
-    /// The struct of `wasi_snapshot_preview1`.
-    pub(super) fn layout(&self) -> Layout<64> {
-        Layout::new()
-            .u64(0, self.dev)
-            .u64(8, self.ino)
-            .u8(16, self.filetype as u8)
-            .u64(24, self.nlink)
-            .u64(32, self.size)
-            .u64(40, self.atim)
-            .u64(48, self.mtim)
-            .u64(56, self.ctim)
+    /// Writes the struct of the guest's version of WASI.
+    pub(super) fn put(&self, guest: &Guest, address: u32) -> Result<(), Errno> {
+        let head =
+            Layout::<24>::new().u64(0, self.dev).u64(8, self.ino).u8(16, self.filetype as u8);
+        let rest = Layout::<32>::new()
+            .u64(0, self.size)
+            .u64(8, self.atim)
+            .u64(16, self.mtim)
+            .u64(24, self.ctim);
+        match guest.snapshot {
+            // The number of links stands in the head.
+            Snapshot::Unstable => {
+                let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
+                guest.put(address, &[&head.u32(20, nlink).0[..], &rest.0].concat())
+            }
+            Snapshot::Preview1 => {
+                let nlink = self.nlink.to_le_bytes();
+                guest.put(address, &[&head.0[..], &nlink, &rest.0].concat())
+            }
+        }
     }
 }
 

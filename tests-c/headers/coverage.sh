@@ -1,8 +1,7 @@
 #!/bin/sh
 # Checks that the C tests use every function: each function of wasm.h (those that prototypes.c
 # declares) and of tenon.h in null.c, and each in some other program as well; each function of wasi.h
-# in those functions of wasi.c and its kin whose names begin with null_, and elsewhere in wasi.c,
-# wasi_programs.c or wasi_net.c. What a program uses is what its object file refers to. Prints the missing ones,
+# in those functions of the programs wasi*.c whose names begin with null_, and elsewhere in them. What a program uses is what its object file refers to. Prints the missing ones,
 # each with the place that misses it.
 
 set -u
@@ -32,7 +31,7 @@ grep -vE '^(wasm_valtype_new|tenon_version|tenon_feature_name|tenon_last_error_c
   "$out/all" | comm -23 - "$out/null.uses" | sed 's/$/ (null.c)/' >>"$out/missing"
 
 # Every function in a section of its own, so that the references of each can be told.
-for name in wasi wasi_programs wasi_net; do
+for name in wasi wasi_programs wasi_streams wasi_net; do
   # shellcheck disable=SC2086
   $CC $CFLAGS -ffunction-sections -Iinclude -c "tests-c/$name.c" -o "$out/$name.o" || exit 1
   objdump -r "$out/$name.o" | sed "s/^RELOCATION RECORDS FOR/$name &/"
@@ -41,9 +40,9 @@ done | awk '/RELOCATION/ { null = /\[\.text\.null_/ }
   sort -u >"$out/wasi.uses"
 grep -oE '(tenon_)?(wasi|wasmer)_[a-z0-9_]*\(' include/wasi.h | tr -d '(' | sort -u >"$out/wasi"
 sed -n 's/^null //p' "$out/wasi.uses" | comm -23 "$out/wasi" - |
-  sed 's/$/ (null_ in wasi.c)/' >>"$out/missing"
+  sed 's/$/ (null_ in wasi*.c)/' >>"$out/missing"
 sed -n 's/^other //p' "$out/wasi.uses" | comm -23 "$out/wasi" - |
-  sed 's/$/ (wasi.c, wasi_programs.c, wasi_net.c)/' >>"$out/missing"
+  sed 's/$/ (wasi*.c)/' >>"$out/missing"
 
 cat "$out/missing"
 echo "$(wc -l <"$out/wasm") functions of wasm.h, $(wc -l <"$out/tenon") of tenon.h," \

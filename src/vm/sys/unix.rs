@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -297,6 +297,61 @@ pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
         Restore(before)
     };
     start()
+}
+
+/// Calls `write`, and swallows the SIGPIPE that it may raise on the calling thread, unless the host
+/// has blocked one of its own that still waits. A host that takes the signal's default action thus
+/// outlives writing to a pipe that nobody reads.
+pub fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
+    /// Restores the thread's mask, even when `write` panics.
+    struct Restore(libc::sigset_t);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the set is initialized and lives through the call.
+            unsafe {
+                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut());
+            }
+        }
+    }
+
+    let (mut before, mut pipe) = (empty_set(), empty_set());
+    // SAFETY: the sets are initialized and live through the calls.
+    let was_blocked = unsafe {
+        libc::sigaddset(&raw mut pipe, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const pipe, &raw mut before);
+        libc::sigismember(&raw const before, libc::SIGPIPE) == 1
+    };
+    let _restore = Restore(before);
+    // Where the host does not block it, none has waited.
+    let waits = was_blocked && sigpipe_is_pending();
+    let result = write();
+    // Even a write of some bytes may have raised it.
+    if !waits && sigpipe_is_pending() {
+        let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: as above.
+        unsafe { libc::sigtimedwait(&raw const pipe, ptr::null_mut(), &raw const at_once) };
+    }
+    result
+}
+
+/// Whether a SIGPIPE waits for the thread, or for the process.
+fn sigpipe_is_pending() -> bool {
+    let mut set = empty_set();
+    // SAFETY: the set is initialized and lives through the calls.
+    unsafe {
+        libc::sigpending(&raw mut set);
+        libc::sigismember(&raw const set, libc::SIGPIPE) == 1
+    }
+}
+
+fn empty_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset initializes the set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        set.assume_init()
+    }
 }
 
 #[cfg(test)]

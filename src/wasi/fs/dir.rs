@@ -13,7 +13,7 @@ use super::file::host_flags;
 use super::path::GuestPath;
 use crate::wasi::Context;
 use crate::wasi::errno::Errno;
-use crate::wasi::fds::{Directory, Entry, Object};
+use crate::wasi::fds::{Directory, Entry, File, Object};
 use crate::wasi::guest::Guest;
 use crate::wasi::types::{
     FileStat, FileType, Layout, SYMLINK_FOLLOW, fdflags, fstflags, oflags, rights,
@@ -93,6 +93,8 @@ pub(in crate::wasi) fn path_open(
     if creates && path.must_be_directory {
         return Err(Errno::IsDirectory);
     }
+    // Nothing is made or truncated that has no number in the end.
+    ctx.fds.next()?;
     let mode = if creates { FILE_MODE } else { Mode::empty() };
     let fd = path.open(directory.fd.as_fd(), host, mode)?;
 
@@ -120,7 +122,8 @@ fn opened(fd: OwnedFd, base: u64, inheriting: u64, fd_flags: u16) -> Result<Entr
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
     }
-    Ok(Entry { object: Object::File(Rc::new(fd)), rights: base & rights::FILE, inheriting: 0 })
+    let file = Rc::new(File { fd, regular: filetype == FileType::RegularFile });
+    Ok(Entry { object: Object::File(file), rights: base & rights::FILE, inheriting: 0 })
 }
 
 pub(in crate::wasi) fn fd_readdir(
@@ -192,8 +195,7 @@ pub(in crate::wasi) fn path_filestat_get(
     let directory = ctx.fds.directory(dir, rights::PATH_FILESTAT_GET)?;
     let path = guest.path(path, path_len)?;
     let fd = open_to_look(&directory, &path, follows(lookup)?)?;
-    let stat = FileStat::from(rustix::fs::fstat(fd)?);
-    guest.put(result, &stat.layout().0)
+    FileStat::from(rustix::fs::fstat(fd)?).put(guest, result)
 }
 
 /// Opens something for no more than to look at it.

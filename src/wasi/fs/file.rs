@@ -1,16 +1,17 @@
 //! Functions on descriptors.
 
-use std::io::IoSlice;
+use std::io::IsTerminal;
 
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::wasi::Context;
+use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
 use crate::wasi::fds::{Entry, Object};
 use crate::wasi::fs::dir::timestamps;
-use crate::wasi::guest::{Buffer, Guest};
+use crate::wasi::guest::Guest;
 use crate::wasi::types::{FileStat, FileType, Layout, fdflags, rights};
+use crate::wasi::{Context, Snapshot};
 
 /// An offset that the host can hold.
 fn offset(offset: u64) -> Result<u64, Errno> {
@@ -34,18 +35,17 @@ pub(in crate::wasi) fn fd_read(
     read: u32,
 ) -> Result<(), Errno> {
     let entry = ctx.fds.with_rights(fd, rights::FD_READ)?;
+    guest.check(read, 4)?;
+    let buffers = guest.buffers(buffers, count)?;
     if let Object::Socket(socket) = &entry.object {
-        guest.check(read, 4)?;
-        let buffers = guest.buffers(buffers, count)?;
         let received = socket.receive(guest, &buffers, RecvFlags::empty())?;
         return guest.put_u32(read, received.len);
     }
-    let len = read_buffers(guest, buffers, count, read, |bytes, _| match &entry.object {
+    let len = guest.fill(&buffers, |slices| match &entry.object {
+        Object::Stream(stream) => stream.read(slices),
+        Object::File(file) => retry(|| rustix::io::readv(&file.fd, slices)),
+        Object::Socket(_) => Err(Errno::NotSocket),
         Object::Directory(_) => Err(Errno::IsDirectory),
-        object => match object.host_fd() {
-            Some(fd) => retry(|| rustix::io::read(fd, &mut *bytes)),
-            None => stream(object)?.read(bytes),
-        },
     })?;
     guest.put_u32(read, len)
 }
@@ -60,40 +60,11 @@ pub(in crate::wasi) fn fd_pread(
     read: u32,
 ) -> Result<(), Errno> {
     let entry = ctx.fds.with_rights(fd, rights::FD_READ | rights::FD_SEEK)?;
-    let at = offset(at)?;
-    let fd = file(entry)?;
-    let len = read_buffers(guest, buffers, count, read, |bytes, done| {
-        retry(|| rustix::io::pread(fd, &mut *bytes, at.saturating_add(done)))
-    })?;
-    guest.put_u32(read, len)
-}
-
-/// Fills one buffer after the other, until one cannot be filled whole.
-fn read_buffers(
-    guest: &Guest,
-    buffers: u32,
-    count: u32,
-    result: u32,
-    mut read: impl FnMut(&mut [u8], u64) -> Result<usize, Errno>,
-) -> Result<u32, Errno> {
-    guest.check(result, 4)?;
+    guest.check(read, 4)?;
     let buffers = guest.buffers(buffers, count)?;
-    let mut total: u32 = 0;
-    for buffer in buffers.iter().filter(|buffer| buffer.len > 0) {
-        let len = guest.with(buffer.address, buffer.len, |bytes| read(bytes, total.into()))?;
-        match len {
-            Ok(len) => {
-                total += len as u32;
-                if len < buffer.len as usize {
-                    break;
-                }
-            }
-            // What has been read before the error is not lost.
-            Err(_) if total > 0 => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(total)
+    let (at, fd) = (offset(at)?, file(entry)?);
+    let len = guest.fill(&buffers, |slices| retry(|| rustix::io::preadv(fd, slices, at)))?;
+    guest.put_u32(read, len)
 }
 
 pub(in crate::wasi) fn fd_write(
@@ -107,14 +78,19 @@ pub(in crate::wasi) fn fd_write(
     let entry = ctx.fds.with_rights(fd, rights::FD_WRITE)?;
     guest.check(written, 4)?;
     let buffers = guest.buffers(buffers, count)?;
-    let len = match &entry.object {
-        Object::Directory(_) => return Err(Errno::IsDirectory),
-        Object::Socket(socket) => socket.send(guest, &buffers, None, SendFlags::empty())?,
-        object => match object.host_fd() {
-            Some(fd) => write_all(guest, &buffers, |slices| rustix::io::writev(fd, slices))?,
-            None => write_stream(guest, object, &buffers)?,
-        },
-    };
+    if let Object::Socket(socket) = &entry.object {
+        let len = socket.send(guest, &buffers, None, SendFlags::empty())?;
+        return guest.put_u32(written, len);
+    }
+    let len = guest.drain(&buffers, |slices| match &entry.object {
+        Object::Stream(stream) => stream.write(slices),
+        Object::File(file) => {
+            let write = || retry(|| rustix::io::writev(&file.fd, slices));
+            if file.regular { write() } else { without_sigpipe(write) }
+        }
+        Object::Socket(_) => Err(Errno::NotSocket),
+        Object::Directory(_) => Err(Errno::IsDirectory),
+    })?;
     guest.put_u32(written, len)
 }
 
@@ -131,50 +107,12 @@ pub(in crate::wasi) fn fd_pwrite(
     guest.check(written, 4)?;
     let buffers = guest.buffers(buffers, count)?;
     let (at, fd) = (offset(at)?, file(entry)?);
-    let len = write_all(guest, &buffers, |slices| rustix::io::pwritev(fd, slices, at))?;
+    let len = guest.drain(&buffers, |slices| retry(|| rustix::io::pwritev(fd, slices, at)))?;
     guest.put_u32(written, len)
 }
 
-/// Writes all buffers by one call of the system.
-fn write_all(
-    guest: &Guest,
-    buffers: &[Buffer],
-    write: impl Fn(&[IoSlice]) -> rustix::io::Result<usize>,
-) -> Result<u32, Errno> {
-    guest.with_all(|memory| {
-        let slices: Vec<IoSlice> =
-            buffers.iter().map(|buffer| IoSlice::new(&memory[buffer.range()])).collect();
-        retry(|| write(&slices)).map(|len| len as u32)
-    })?
-}
-
-fn write_stream(guest: &Guest, object: &Object, buffers: &[Buffer]) -> Result<u32, Errno> {
-    let mut total = 0;
-    for buffer in buffers {
-        let len = guest.with(buffer.address, buffer.len, |bytes| stream(object)?.write(bytes))?;
-        match len {
-            Ok(len) => {
-                total += len as u32;
-                if len < buffer.len as usize {
-                    break;
-                }
-            }
-            Err(_) if total > 0 => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(total)
-}
-
-fn stream(object: &Object) -> Result<&super::stdio::Stream, Errno> {
-    match object {
-        Object::Stream(stream) => Ok(stream),
-        _ => Err(Errno::BadFd),
-    }
-}
-
 /// Calls again what a signal has interrupted.
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> Result<T, Errno> {
+pub(super) fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> Result<T, Errno> {
     loop {
         match call() {
             Err(rustix::io::Errno::INTR) => {}
@@ -191,6 +129,16 @@ pub(in crate::wasi) fn fd_seek(
     whence: u32,
     position: u32,
 ) -> Result<(), Errno> {
+    let whence = match guest.snapshot {
+        Snapshot::Preview1 => whence,
+        // The older numbers: where it is, the end, the start.
+        Snapshot::Unstable => match whence {
+            0 => 1,
+            1 => 2,
+            2 => 0,
+            _ => return Err(Errno::Invalid),
+        },
+    };
     let tells = delta == 0 && whence == 1;
     let needed = if tells { rights::FD_TELL } else { rights::FD_SEEK };
     let fd = file(ctx.fds.with_rights(fd, needed)?)?;
@@ -295,13 +243,22 @@ pub(in crate::wasi) fn fd_fdstat_get(
 ) -> Result<(), Errno> {
     let entry = ctx.fds.get(fd)?;
     let filetype = stat(&entry.object)?.filetype;
-    let flags = match entry.object.host_fd() {
+    let mut flags = match entry.object.host_fd() {
         Some(fd) => wasi_flags(rustix::fs::fcntl_getfl(fd)?),
         None => 0,
     };
+    if let Object::Stream(stream) = &entry.object {
+        flags &= !fdflags::NONBLOCK;
+        flags |= if stream.nonblocking.get() { fdflags::NONBLOCK } else { 0 };
+    }
     let mut granted = entry.rights;
-    if filetype != FileType::RegularFile {
-        // The C library takes a descriptor that can seek for no terminal.
+    // The C library takes a character device that cannot seek for a terminal.
+    let seeks = match filetype {
+        FileType::RegularFile => true,
+        FileType::CharacterDevice => !entry.object.host_fd().is_some_and(|fd| fd.is_terminal()),
+        _ => false,
+    };
+    if !seeks {
         granted &= !(rights::FD_SEEK | rights::FD_TELL);
     }
     let layout = Layout::<24>::new()
@@ -342,19 +299,36 @@ pub(in crate::wasi) fn fd_fdstat_set_flags(
     fd: u32,
     flags: u32,
 ) -> Result<(), Errno> {
-    let entry = ctx.fds.with_rights(fd, rights::FD_FDSTAT_SET_FLAGS)?;
+    ctx.fds.with_rights(fd, rights::FD_FDSTAT_SET_FLAGS)?;
     let flags = u16::try_from(flags).map_err(|_| Errno::Invalid)?;
     if flags & !fdflags::ALL != 0 {
         return Err(Errno::Invalid);
     }
-    let Some(fd) = entry.object.host_fd() else { return Ok(()) };
-    let changeable = OFlags::APPEND | OFlags::NONBLOCK;
-    let old = rustix::fs::fcntl_getfl(fd)?;
+    let entry = ctx.fds.get(fd)?;
     let new = host_flags(flags);
+    let old = match entry.object.host_fd() {
+        Some(fd) => rustix::fs::fcntl_getfl(fd)?,
+        None => OFlags::empty(),
+    };
+    let changeable = match &entry.object {
+        // Of what the host has, only what is the guest's alone changes.
+        Object::Stream(stream) => {
+            let fixed = OFlags::APPEND | OFlags::SYNC | OFlags::DSYNC;
+            if !(old ^ new).intersection(fixed).is_empty() {
+                return Err(Errno::NotSupported);
+            }
+            stream.nonblocking.set(new.contains(OFlags::NONBLOCK));
+            return Ok(());
+        }
+        Object::File(_) | Object::Directory(_) | Object::Socket(_) => {
+            OFlags::APPEND | OFlags::NONBLOCK
+        }
+    };
     // Whether writes are synchronous is decided when a file is opened.
     if !(old ^ new).intersection(OFlags::SYNC | OFlags::DSYNC).is_empty() {
         return Err(Errno::NotSupported);
     }
+    let fd = entry.object.host_fd().ok_or(Errno::BadFd)?;
     Ok(rustix::fs::fcntl_setfl(fd, (old - changeable) | (new & changeable))?)
 }
 
@@ -381,7 +355,7 @@ pub(in crate::wasi) fn fd_filestat_get(
     result: u32,
 ) -> Result<(), Errno> {
     let stat = stat(&ctx.fds.with_rights(fd, rights::FD_FILESTAT_GET)?.object)?;
-    guest.put(result, &stat.layout().0)
+    stat.put(guest, result)
 }
 
 pub(in crate::wasi) fn fd_filestat_set_size(

@@ -4,3 +4,4 @@ pub(super) mod dir;
 pub(super) mod file;
 pub(super) mod path;
 pub(super) mod stdio;
+mod walk;

@@ -3,13 +3,15 @@
 //! The kernel resolves them, told not to leave the directory (`RESOLVE_BENEATH`) and not to follow
 //! links that are none (`RESOLVE_NO_MAGICLINKS`). Calls that have no such form work on the last
 //! component in its parent, which is opened that way, and follow nothing. A slash at the end never
-//! reaches the kernel: it would make even calls that follow nothing follow the last link.
+//! reaches the kernel: it would make even calls that follow nothing follow the last link. Where the
+//! kernel has no such resolution, [`walk`] resolves paths.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno as HostErrno;
 
+use super::walk;
 use crate::wasi::errno::Errno;
 
 /// A path of a guest's, taken apart.
@@ -86,8 +88,8 @@ impl<'a> GuestPath<'a> {
     }
 }
 
-/// How often resolution is tried again when somebody renames directories meanwhile.
-const MAX_RETRIES: u32 = 64;
+/// How often the kernel is asked again when somebody renames directories meanwhile.
+const MAX_RETRIES: u32 = 16;
 
 fn open_beneath(dir: BorrowedFd, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC;
@@ -96,8 +98,11 @@ fn open_beneath(dir: BorrowedFd, path: &str, flags: OFlags, mode: Mode) -> Resul
         match openat2(dir, path, flags, mode, resolve) {
             Ok(fd) => return Ok(fd),
             Err(HostErrno::AGAIN | HostErrno::INTR) => {}
+            // An old kernel; or a filter on system calls, most of which say PERM. If it is the
+            // file's, the walk meets it again.
+            Err(HostErrno::NOSYS | HostErrno::PERM) => break,
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Errno::Again)
+    Ok(walk::open(dir, path, flags, mode)?)
 }

@@ -1,27 +1,159 @@
 //! Standard streams.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::os::fd::BorrowedFd;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::file::retry;
+use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
 
-/// A standard stream.
-#[derive(Clone)]
-pub(in crate::wasi) enum Stream {
-    /// The host's standard input.
-    HostInput,
-    /// The host's standard output.
-    HostOutput,
-    /// The host's standard error.
-    HostError,
-    /// Nothing: reads end at once, writes vanish.
+/// Where a standard stream of a guest leads.
+pub struct Stream {
+    kind: Kind,
+    /// Whether the guest wants calls to fail that would wait. The host's descriptor does not know:
+    /// it is shared with others, who do not expect this.
+    pub(in crate::wasi) nonblocking: Cell<bool>,
+}
+
+enum Kind {
+    /// One of the host's own streams, which it may redirect meanwhile.
+    Host(fn() -> BorrowedFd<'static>),
+    /// A descriptor of the host's.
+    Fd(OwnedFd),
     Null,
+    Reader(RefCell<Box<dyn Read>>),
+    Writer(RefCell<Box<dyn Write>>),
+}
+
+/// What can be written without waiting to a pipe that polling says is ready (POSIX's `PIPE_BUF`).
+const WRITTEN_AT_ONCE: usize = 4096;
+
+impl Stream {
+    fn new(kind: Kind) -> Stream {
+        Stream { kind, nonblocking: Cell::new(false) }
+    }
+
+    /// Nothing: reads end at once, writes vanish.
+    pub fn null() -> Stream {
+        Stream::new(Kind::Null)
+    }
+
+    /// The standard input of the host.
+    pub fn host_input() -> Stream {
+        Stream::new(Kind::Host(rustix::stdio::stdin))
+    }
+
+    /// The standard output of the host.
+    pub fn host_output() -> Stream {
+        Stream::new(Kind::Host(rustix::stdio::stdout))
+    }
+
+    /// The standard error of the host.
+    pub fn host_error() -> Stream {
+        Stream::new(Kind::Host(rustix::stdio::stderr))
+    }
+
+    /// A descriptor of the host, for instance one end of a pipe. Writing to a pipe that nobody
+    /// reads fails; the host gets no signal.
+    pub fn fd(fd: OwnedFd) -> Stream {
+        Stream::new(Kind::Fd(fd))
+    }
+
     /// Bytes to read.
-    Bytes(Rc<RefCell<VecDeque<u8>>>),
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Stream {
+        Stream::reader(io::Cursor::new(bytes.into()))
+    }
+
+    /// What a guest reads is asked for when it does. Reading must not enter the guest's store.
+    pub fn reader(reader: impl Read + 'static) -> Stream {
+        Stream::new(Kind::Reader(RefCell::new(Box::new(reader))))
+    }
+
+    /// What a guest writes is handed on at once. Writing must not enter the guest's store; it may
+    /// take less than it is given, and holds the guest up as long as it takes.
+    pub fn writer(writer: impl Write + 'static) -> Stream {
+        Stream::new(Kind::Writer(RefCell::new(Box::new(writer))))
+    }
+
     /// What is written is kept.
-    Capture(Capture),
+    pub fn capture(capture: &Capture) -> Stream {
+        Stream::writer(capture.clone())
+    }
+
+    /// The descriptor of the host behind it, if there is one.
+    pub(in crate::wasi) fn host_fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.kind {
+            Kind::Host(fd) => Some(fd()),
+            Kind::Fd(fd) => Some(fd.as_fd()),
+            Kind::Null | Kind::Reader(_) | Kind::Writer(_) => None,
+        }
+    }
+
+    /// Fails where the guest would have to wait and does not want to.
+    fn check_ready(&self, fd: BorrowedFd, wanted: PollFlags) -> Result<(), Errno> {
+        if !self.nonblocking.get() {
+            return Ok(());
+        }
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match retry(|| poll(&mut [PollFd::from_borrowed_fd(fd, wanted)], Some(&at_once)))? {
+            0 => Err(Errno::Again),
+            _ => Ok(()),
+        }
+    }
+
+    pub(in crate::wasi) fn read(&self, slices: &mut [IoSliceMut]) -> Result<usize, Errno> {
+        if let Some(fd) = self.host_fd() {
+            self.check_ready(fd, PollFlags::IN)?;
+            return retry(|| rustix::io::readv(fd, slices));
+        }
+        match &self.kind {
+            Kind::Reader(reader) => {
+                let room = slices.iter().map(|slice| slice.len()).sum();
+                let mut reader = reader.try_borrow_mut().map_err(|_| Errno::Again)?;
+                Ok(again(|| reader.read_vectored(slices))?.min(room))
+            }
+            _ => Ok(0),
+        }
+    }
+
+    pub(in crate::wasi) fn write(&self, slices: &[IoSlice]) -> Result<usize, Errno> {
+        if let Some(fd) = self.host_fd() {
+            self.check_ready(fd, PollFlags::OUT)?;
+            let few =
+                slices.iter().find(|slice| !slice.is_empty()).filter(|_| self.nonblocking.get());
+            let few = few.map(|slice| [IoSlice::new(&slice[..slice.len().min(WRITTEN_AT_ONCE)])]);
+            let slices = few.as_ref().map_or(slices, |few| few.as_slice());
+            return without_sigpipe(|| retry(|| rustix::io::writev(fd, slices)));
+        }
+        let len = slices.iter().map(|slice| slice.len()).sum();
+        match &self.kind {
+            Kind::Writer(_) if len == 0 => Ok(0),
+            Kind::Writer(writer) => {
+                let mut writer = writer.try_borrow_mut().map_err(|_| Errno::Again)?;
+                // A guest that is told that nothing was written would try for ever.
+                match again(|| writer.write_vectored(slices))?.min(len) {
+                    0 => Err(Errno::NoSpace),
+                    written => Ok(written),
+                }
+            }
+            _ => Ok(len),
+        }
+    }
+}
+
+/// Calls again what a signal has interrupted.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(Errno::from),
+        }
+    }
 }
 
 /// Bytes that a guest has written to a stream and that nobody has taken yet.
@@ -47,55 +179,20 @@ impl Capture {
         let len = bytes.len().min(max);
         bytes.drain(..len).collect()
     }
+}
 
-    fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+impl Write for Capture {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut captured = self.0.borrow_mut();
         let room = captured.bound.map_or(usize::MAX, |bound| bound - captured.bytes.len());
         let len = bytes.len().min(room);
-        if len == 0 && !bytes.is_empty() {
-            return Err(Errno::NoSpace);
-        }
+        captured.bytes.try_reserve(len)?;
         captured.bytes.extend(&bytes[..len]);
         Ok(len)
     }
-}
 
-impl Stream {
-    /// Bytes to read.
-    pub(in crate::wasi) fn bytes(bytes: Vec<u8>) -> Stream {
-        Stream::Bytes(Rc::new(RefCell::new(bytes.into())))
-    }
-
-    /// The descriptor of the host behind it, if there is one.
-    pub(in crate::wasi) fn host_fd(&self) -> Option<BorrowedFd<'static>> {
-        match self {
-            Stream::HostInput => Some(rustix::stdio::stdin()),
-            Stream::HostOutput => Some(rustix::stdio::stdout()),
-            Stream::HostError => Some(rustix::stdio::stderr()),
-            Stream::Null | Stream::Bytes(_) | Stream::Capture(_) => None,
-        }
-    }
-
-    /// Reads from a stream that is no descriptor of the host.
-    pub(in crate::wasi) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        match self {
-            Stream::Bytes(bytes) => {
-                let bytes = &mut bytes.borrow_mut();
-                let len = bytes.len().min(buffer.len());
-                buffer.iter_mut().zip(bytes.drain(..len)).for_each(|(to, byte)| *to = byte);
-                Ok(len)
-            }
-            _ => Ok(0),
-        }
-    }
-
-    /// Writes to a stream that is no descriptor of the host.
-    pub(in crate::wasi) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
-        match self {
-            Stream::Capture(capture) => capture.write(bytes),
-            Stream::Null => Ok(bytes.len()),
-            _ => Err(Errno::BadFd),
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -103,23 +200,48 @@ impl Stream {
 mod tests {
     use super::*;
 
+    fn write(stream: &Stream, bytes: &[u8]) -> Result<usize, Errno> {
+        stream.write(&[IoSlice::new(&[]), IoSlice::new(bytes)])
+    }
+
     #[test]
     fn captures_up_to_its_bound() {
         let capture = Capture::new(Some(4));
-        let stream = Stream::Capture(capture.clone());
-        assert_eq!(stream.write(b"abc"), Ok(3));
-        assert_eq!(stream.write(b"de"), Ok(1));
-        assert_eq!(stream.write(b"e"), Err(Errno::NoSpace));
+        let stream = Stream::capture(&capture);
+        assert_eq!(write(&stream, b"abc"), Ok(3));
+        assert_eq!(write(&stream, b"de"), Ok(1));
+        assert_eq!(write(&stream, b"e"), Err(Errno::NoSpace));
+        assert_eq!(write(&stream, b""), Ok(0));
         assert_eq!(capture.take(3), b"abc");
-        assert_eq!(stream.write(b"ef"), Ok(2));
+        assert_eq!(write(&stream, b"ef"), Ok(2));
         assert_eq!(capture.take(usize::MAX), b"def");
     }
 
     #[test]
     fn bytes_end() {
-        let stream = Stream::bytes(b"xy".to_vec());
+        let stream = Stream::bytes(b"xy");
         let mut buffer = [0; 8];
-        assert_eq!(stream.read(&mut buffer), Ok(2));
-        assert_eq!(stream.read(&mut buffer), Ok(0));
+        assert_eq!(stream.read(&mut [IoSliceMut::new(&mut buffer)]), Ok(2));
+        assert_eq!(stream.read(&mut [IoSliceMut::new(&mut buffer)]), Ok(0));
+    }
+
+    #[test]
+    fn what_readers_and_writers_say_is_not_believed() {
+        struct Liar;
+        impl Read for Liar {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Ok(usize::MAX)
+            }
+        }
+        impl Write for Liar {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Ok(usize::MAX)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert_eq!(Stream::reader(Liar).read(&mut [IoSliceMut::new(&mut [0; 3])]), Ok(3));
+        assert_eq!(write(&Stream::writer(Liar), b"abc"), Ok(3));
     }
 }

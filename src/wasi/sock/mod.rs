@@ -89,7 +89,7 @@ pub(super) fn accept(
     }
     let inherited = ctx.fds.get(fd)?.inheriting;
     // A connection that there is no descriptor for stays in the queue.
-    ctx.fds.check_room()?;
+    ctx.fds.next()?;
     let (socket, from) = listener.accept(flags != 0)?;
     let object = Object::Socket(Rc::new(socket));
     let number = ctx.fds.add(Entry { object, rights: inherited, inheriting: inherited })?;

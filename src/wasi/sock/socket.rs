@@ -7,16 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno as HostErrno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, SocketType,
-    sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags,
+    Shutdown, SocketFlags, SocketType, sockopt,
 };
 
 use crate::wasi::errno::Errno;
 use crate::wasi::guest::{Buffer, Guest};
 use crate::wasi::types::FileType;
-
-/// The most bytes that are received at once for several buffers: no datagram is longer.
-const MAX_SCATTERED: usize = 1 << 16;
 
 /// A socket.
 pub(in crate::wasi) struct Socket {
@@ -94,61 +91,22 @@ impl Socket {
         buffers: &[Buffer],
         flags: RecvFlags,
     ) -> Result<Received, Errno> {
-        // With this flag the system tells how long a datagram really was; of a stream it would
-        // throw bytes away.
-        let flags = if self.datagrams { flags | RecvFlags::TRUNC } else { flags };
-        let room: usize = buffers.iter().map(|buffer| buffer.len as usize).sum();
-        if room == 0 && !self.datagrams {
-            // The system would wait for a byte that there is no place for.
-            return Ok(Received { len: 0, truncated: false, from: None });
-        }
-        if let [buffer] = buffers {
-            return guest
-                .with(buffer.address, buffer.len, |bytes| self.receive_at(bytes, flags))?;
-        }
-        let waits_for_all = flags.contains(RecvFlags::WAITALL) && !flags.contains(RecvFlags::PEEK);
-        if waits_for_all && !self.datagrams {
-            return self.fill(guest, buffers, flags);
-        }
-        // The buffers may overlap, which the system must not see: bytes go through one of ours.
-        let mut bytes = vec![0; room.min(MAX_SCATTERED)];
-        let received = self.receive_at(&mut bytes, flags)?;
-        let mut rest = &bytes[..received.len as usize];
-        for buffer in buffers {
-            let (now, later) = rest.split_at(rest.len().min(buffer.len as usize));
-            guest.put(buffer.address, now)?;
-            rest = later;
-        }
-        Ok(received)
-    }
-
-    fn receive_at(&self, bytes: &mut [u8], flags: RecvFlags) -> Result<Received, Errno> {
-        let room = bytes.len();
-        let received = retry_on_intr(|| rustix::net::recvfrom(&self.fd, &mut *bytes, flags));
-        let (stored, len, from) = received?;
-        let from = from.and_then(|from| SocketAddr::try_from(from).ok());
-        Ok(Received { len: stored as u32, truncated: len > room, from })
-    }
-
-    /// Fills one buffer after the other from a stream, until it ends.
-    fn fill(&self, guest: &Guest, buffers: &[Buffer], flags: RecvFlags) -> Result<Received, Errno> {
-        let mut total = 0;
-        for buffer in buffers {
-            let received =
-                guest.with(buffer.address, buffer.len, |bytes| self.receive_at(bytes, flags))?;
-            match received {
-                Ok(received) => {
-                    total += received.len;
-                    if received.len < buffer.len {
-                        break;
-                    }
-                }
-                // What has been received before the error is not lost.
-                Err(_) if total > 0 => break,
-                Err(error) => return Err(error),
+        let mut received = Received { len: 0, truncated: false, from: None };
+        received.len = guest.fill(buffers, |slices| {
+            let room: usize = slices.iter().map(|slice| slice.len()).sum();
+            if room == 0 && !self.datagrams {
+                // The system would wait for a byte that there is no place for.
+                return Ok(0);
             }
-        }
-        Ok(Received { len: total, truncated: false, from: None })
+            let message = retry_on_intr(|| {
+                let mut control = RecvAncillaryBuffer::default();
+                rustix::net::recvmsg(&self.fd, slices, &mut control, flags)
+            })?;
+            received.truncated = message.flags.contains(ReturnFlags::TRUNC);
+            received.from = message.address.and_then(|from| SocketAddr::try_from(from).ok());
+            Ok(message.bytes)
+        })?;
+        Ok(received)
     }
 
     /// Sends the guest's buffers, to an address if one is given.
@@ -159,16 +117,12 @@ impl Socket {
         to: Option<SocketAddr>,
         flags: SendFlags,
     ) -> Result<u32, Errno> {
-        guest.with_all(|memory| {
-            let slices: Vec<IoSlice> =
-                buffers.iter().map(|buffer| IoSlice::new(&memory[buffer.range()])).collect();
-            self.send_slices(&slices, to, flags)
-        })?
+        guest.drain(buffers, |slices| self.send_slices(slices, to, flags))
     }
 
     /// Sends bytes of the host's.
     pub(in crate::wasi) fn send_bytes(&self, bytes: &[u8]) -> Result<u32, Errno> {
-        self.send_slices(&[IoSlice::new(bytes)], None, SendFlags::empty())
+        self.send_slices(&[IoSlice::new(bytes)], None, SendFlags::empty()).map(|len| len as u32)
     }
 
     fn send_slices(
@@ -176,16 +130,15 @@ impl Socket {
         slices: &[IoSlice],
         to: Option<SocketAddr>,
         flags: SendFlags,
-    ) -> Result<u32, Errno> {
+    ) -> Result<usize, Errno> {
         let flags = flags | SendFlags::NOSIGNAL;
-        let len = retry_on_intr(|| {
+        Ok(retry_on_intr(|| {
             let mut control = SendAncillaryBuffer::default();
             match &to {
                 Some(to) => rustix::net::sendmsg_addr(&self.fd, to, slices, &mut control, flags),
                 None => rustix::net::sendmsg(&self.fd, slices, &mut control, flags),
             }
-        })?;
-        Ok(len as u32)
+        })?)
     }
 
     /// The next connection, and where it comes from.

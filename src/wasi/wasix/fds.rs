@@ -6,7 +6,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::wasi::Context;
 use crate::wasi::errno::Errno;
-use crate::wasi::fds::{Entry, Object};
+use crate::wasi::fds::{Entry, File, Object};
 use crate::wasi::fs::dir::path_open;
 use crate::wasi::guest::Guest;
 use crate::wasi::sock::{self, Socket};
@@ -52,7 +52,7 @@ pub(super) fn fd_event(
     let mut host = EventfdFlags::CLOEXEC;
     host.set(EventfdFlags::SEMAPHORE, flags & SEMAPHORE != 0);
     let fd = eventfd(u32::try_from(initial).map_err(|_| Errno::Invalid)?, host)?;
-    let object = Object::File(Rc::new(fd));
+    let object = Object::File(Rc::new(File { fd, regular: false }));
     let number = ctx.fds.add(Entry { object, rights: rights::STREAM, inheriting: 0 })?;
     guest.put_u32(result, number)
 }

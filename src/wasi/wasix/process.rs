@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::termios::{LocalModes, isatty, tcgetattr, tcgetwinsize};
 
 use crate::wasi::Context;
-use crate::wasi::clock::clock;
+use crate::wasi::clock::Clock;
 use crate::wasi::errno::Errno;
 use crate::wasi::fs::path::GuestPath;
 use crate::wasi::guest::Guest;
@@ -80,7 +80,7 @@ pub(super) fn getcwd(ctx: &mut Context, guest: &Guest, path: u32, len: u32) -> R
 
 /// The host's clocks are not the guest's to set.
 pub(super) fn clock_time_set(_: &mut Context, _: &Guest, id: u32, _time: u64) -> Result<(), Errno> {
-    clock(id)?;
+    Clock::of(id)?;
     Err(Errno::NotPermitted)
 }
 

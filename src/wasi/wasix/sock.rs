@@ -232,7 +232,8 @@ pub(super) fn sock_send_file(
     let mut at = offset;
     while at < end {
         let room = (end - at).min(FILE_CHUNK) as usize;
-        let len = rustix::io::retry_on_intr(|| rustix::io::pread(&*file, &mut chunk[..room], at))?;
+        let len =
+            rustix::io::retry_on_intr(|| rustix::io::pread(&file.fd, &mut chunk[..room], at))?;
         if len == 0 {
             break;
         }
