@@ -9,6 +9,10 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR ?=
 
 CARGO ?= cargo
@@ -164,11 +168,18 @@ install: $(SO) ## install below PREFIX, in DESTDIR
 	install -m 644 $(OUT)/libtenon.a $(DESTDIR)$(LIBDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  tenon.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+	install -d $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	$(OUT)/tenon man $(DESTDIR)$(MANDIR)/man1
+	$(OUT)/tenon completions bash >$(DESTDIR)$(BASHDIR)/tenon
+	$(OUT)/tenon completions zsh >$(DESTDIR)$(ZSHDIR)/_tenon
+	$(OUT)/tenon completions fish >$(DESTDIR)$(FISHDIR)/tenon.fish
 
 uninstall: ## remove what install has put there
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS))) $(DESTDIR)$(BINDIR)/tenon \
 	  $(DESTDIR)$(LIBDIR)/libtenon.so* $(DESTDIR)$(LIBDIR)/libtenon.a \
-	  $(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/tenon.pc $(DESTDIR)$(MANDIR)/man1/tenon.1 \
+	  $(DESTDIR)$(MANDIR)/man1/tenon-*.1 $(DESTDIR)$(BASHDIR)/tenon $(DESTDIR)$(ZSHDIR)/_tenon \
+	  $(DESTDIR)$(FISHDIR)/tenon.fish
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -3,7 +3,7 @@
 use super::module::Module;
 use super::tiers::{self, Tiers};
 use super::{Engine, Error};
-use crate::compile::{Artifact, MAGIC, Settings};
+use crate::compile::{Artifact, FORMAT, MAGIC, VERSION};
 use crate::module;
 use crate::vm::code::CodeSpace;
 
@@ -18,7 +18,7 @@ impl Module {
         let memories = engine.store_config().memory.style();
         let artifact = Artifact {
             target: engine.target().to_owned(),
-            settings: settings(engine),
+            settings: engine.config().code_settings(),
             memories,
             features: self.info().features.bits(),
             module: self.bytes().to_vec(),
@@ -30,6 +30,28 @@ impl Module {
     /// Whether bytes begin like those that [`Module::serialize`] writes.
     pub fn is_serialized(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
+    }
+
+    /// The bytes of the module that [`Module::serialize`] has been called on, in the binary format.
+    /// They can be had whatever machine and settings the code was made for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Artifact`] when the bytes are damaged, or not what this version of the library has
+    /// written.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Error, Module};
+    ///
+    /// let module = Module::from_text(&Engine::new(&Config::new())?, b"(module (func))")?;
+    /// let serialized = module.serialize()?;
+    /// assert_eq!(Module::serialized_source(&serialized)?, module.bytes());
+    /// let damaged = &serialized[..serialized.len() - 1];
+    /// assert!(matches!(Module::serialized_source(damaged), Err(Error::Artifact(_))));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn serialized_source(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        Artifact::from_bytes(bytes).map(|artifact| artifact.module).map_err(Error::Artifact)
     }
 
     /// Makes a module of what [`Module::serialize`] has written.
@@ -52,7 +74,7 @@ impl Module {
             )));
         }
         let memories = engine.store_config().memory.style();
-        if artifact.settings != settings(engine) || artifact.memories != memories {
+        if artifact.settings != engine.config().code_settings() || artifact.memories != memories {
             let message = "the module was compiled with other settings than the engine's";
             return Err(Error::Artifact(message.to_owned()));
         }
@@ -71,6 +93,24 @@ impl Module {
     }
 }
 
-fn settings(engine: &Engine) -> Settings {
-    engine.config().code_settings()
+impl Engine {
+    /// What serialized modules of this engine depend on, as text: version, target, settings and
+    /// features. An engine can use what another has serialized if both have the same text.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Error};
+    ///
+    /// let mut config = Config::new();
+    /// let engine = Engine::new(&config)?;
+    /// assert_eq!(engine.compatibility(), Engine::new(&config)?.compatibility());
+    /// config.explicit_checks(true);
+    /// assert_ne!(engine.compatibility(), Engine::new(&config)?.compatibility());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn compatibility(&self) -> String {
+        let memories = self.store_config().memory.style();
+        let features = self.config().features().bits();
+        let (settings, target) = (self.config().code_settings(), self.target());
+        format!("{VERSION} {FORMAT} {target} {settings:?} {memories:?} {features:x}")
+    }
 }

@@ -1,5 +1,8 @@
 //! Settings of an engine.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::Error;
 use crate::compile::Settings;
 use crate::wasm::{Feature, Features};
@@ -15,6 +18,17 @@ pub struct Config {
     pub(super) compilation: Compilation,
     pub(super) interruptible: bool,
     pub(super) fuel: bool,
+    pub(super) progress: Option<Progress>,
+}
+
+/// Who is told how far compilation is.
+#[derive(Clone)]
+pub(super) struct Progress(pub(super) Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// When functions are compiled.
@@ -38,6 +52,7 @@ impl Default for Config {
             compilation: Compilation::default(),
             interruptible: false,
             fuel: false,
+            progress: None,
         }
     }
 }
@@ -98,6 +113,34 @@ impl Config {
     /// When functions are compiled.
     pub fn compilation(&mut self, when: Compilation) -> &mut Config {
         self.compilation = when;
+        self
+    }
+
+    /// Has `report` called while all functions of a module are compiled: with the number of
+    /// functions that have been compiled by then, and with that of all. The threads that compile
+    /// call it, also at the same time, so that numbers may arrive out of order; each arrives once.
+    /// Functions that are compiled on their first call report nothing.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// use std::sync::Arc;
+    /// use tenon::{Config, Engine, Error, Module};
+    ///
+    /// let furthest = Arc::new(AtomicUsize::new(0));
+    /// let (seen, mut config) = (furthest.clone(), Config::new());
+    /// config.on_progress(move |done, all| {
+    ///     assert!(done <= all);
+    ///     seen.fetch_max(done, Ordering::Relaxed);
+    /// });
+    /// Module::from_text(&Engine::new(&config)?, b"(module (func) (func) (func))")?;
+    /// assert_eq!(furthest.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn on_progress(
+        &mut self,
+        report: impl Fn(usize, usize) + Send + Sync + 'static,
+    ) -> &mut Config {
+        self.progress = Some(Progress(Arc::new(report)));
         self
     }
 

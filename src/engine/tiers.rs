@@ -4,6 +4,7 @@
 //! needs it. Under [`Compilation::Eager`] that means all functions in parallel; under
 //! [`Compilation::Lazy`] each function on its first call, which its stub turns into a demand.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use cranelift_entity::EntityRef;
@@ -103,11 +104,17 @@ pub(super) fn compile_all(
     type Part = Result<Vec<CompiledFunction>, String>;
     let parts: Vec<OnceLock<Part>> = jobs.iter().map(|_| OnceLock::new()).collect();
     let total: usize = bodies.values().map(|body| body.len()).sum();
+    let done = AtomicUsize::new(0);
     workers::spread(jobs.len(), total <= SMALL_CODE, &|job| {
         let mut scratch = Scratch::new();
         let functions = jobs[job].clone().map(DefinedFuncIndex::new);
         let part = functions.map(|func| compile(module, style, &mut scratch, func)).collect();
         parts[job].set(part).expect("each job runs once");
+        if let Some(progress) = &module.engine.config().progress {
+            let count = jobs[job].len();
+            let done = done.fetch_add(count, Ordering::Relaxed) + count;
+            (progress.0)(done, bodies.len());
+        }
     });
     let mut functions = Vec::with_capacity(bodies.len());
     for part in parts {

@@ -41,6 +41,13 @@ ${CC:-cc} examples/01-hello.c -o "$work/hello" $(pkg-config --cflags --libs teno
 LD_LIBRARY_PATH=$prefix/lib "$work/hello" >/dev/null
 sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' | cmp - examples/01-hello.c
 
+# What belongs to the command line is there, and loads.
+bash -n "$prefix/share/bash-completion/completions/tenon"
+for file in man/man1/tenon.1 man/man1/tenon-run.1 zsh/site-functions/_tenon \
+  fish/vendor_completions.d/tenon.fish; do
+  [ -s "$prefix/share/$file" ]
+done
+
 # Beside the API the static library has no name that could clash with anything.
 [ -z "$(nm -g --defined-only "$prefix/lib/libtenon.a" 2>/dev/null | awk 'NF == 3 { print $3 }' |
   grep -vE '^(wasm|wasi|wasmer|tenon)_')" ]

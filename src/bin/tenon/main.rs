@@ -2,21 +2,46 @@
 
 #![deny(unsafe_code)]
 
+mod cache;
 mod compile;
-mod input;
+mod grants;
 mod inspect;
+mod invoke;
+mod manual;
+mod package;
+mod program;
+mod progress;
 mod run;
+mod source;
+mod standalone;
 mod validate;
 mod wast;
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
 use tenon::{Compilation, Config, Engine, Error};
+
+use progress::Progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  tenon run program.wasm one two            run a WASI program with two arguments
+  tenon run --dir data::/data program.wasm  let it use a directory, as /data
+  tenon run --invoke add math.wat 20 22     call one function and print its result
+  tenon compile --exe program.wasm -o app   make an executable that needs nothing else
+  tenon inspect program.wasm                what it imports, exports and needs
+
+A program gets no directory, no variable and no network that is not given to it.
+`tenon help COMMAND` tells about a command.";
 
 /// Run WebAssembly programs.
 #[derive(Parser)]
-#[command(name = "tenon", version)]
+#[command(name = "tenon", version, after_help = EXAMPLES, subcommand_value_name = "COMMAND")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,7 +53,10 @@ enum Command {
     Compile(compile::Compile),
     Validate(validate::Validate),
     Inspect(inspect::Inspect),
+    Cache(cache::Command),
     Wast(wast::Wast),
+    Completions(manual::Completions),
+    Man(manual::Man),
 }
 
 /// Why a command has failed.
@@ -43,14 +71,34 @@ enum Failure {
 }
 
 impl Failure {
+    /// What is wrong with a file.
+    fn at(path: &Path, error: impl Display) -> Failure {
+        Failure::Message(format!("{}: {error}", path.display()))
+    }
+
     /// Tells the user.
     fn report(&self) {
         match self {
-            Failure::Error(error) => eprintln!("error: {error}"),
-            Failure::Message(message) => eprintln!("error: {message}"),
+            Failure::Error(error) => say(format_args!("error: {error}")),
+            Failure::Message(message) => say(format_args!("error: {message}")),
             Failure::Reported => {}
         }
     }
+}
+
+/// Writes a line to standard error. If that is closed, nobody is left to hear it.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes to standard output. When its reader is gone, that is the end, without a word.
+fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Reported,
+        _ => Failure::from(format!("standard output: {error}")),
+    })
 }
 
 impl From<Error> for Failure {
@@ -66,7 +114,8 @@ impl From<String> for Failure {
 }
 
 /// Settings of the engine.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[command(next_help_heading = "Engine")]
 struct EngineArgs {
     /// Check every condition that traps by code instead of by hardware faults.
     #[arg(long)]
@@ -74,7 +123,7 @@ struct EngineArgs {
     /// Bytes of address space to reserve for each memory; below 4 GiB accesses are checked.
     #[arg(long, value_name = "BYTES")]
     memory_reservation: Option<u64>,
-    /// Compile each function when it is called for the first time.
+    /// Compile each function when it is called for the first time; the cache is not used then.
     #[arg(long)]
     lazy: bool,
     /// Switch a feature on (NAME) or off (NAME=off).
@@ -85,6 +134,17 @@ struct EngineArgs {
 impl EngineArgs {
     /// The engine with these settings.
     fn engine(&self) -> Result<Engine, Error> {
+        Engine::new(&self.config()?)
+    }
+
+    /// The engine with these settings; it shows on a terminal how far compilation is.
+    fn engine_with_progress(&self) -> Result<(Engine, Progress), Error> {
+        let mut config = self.config()?;
+        let progress = Progress::watch(&mut config);
+        Ok((Engine::new(&config)?, progress))
+    }
+
+    fn config(&self) -> Result<Config, Error> {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
         if let Some(bytes) = self.memory_reservation {
@@ -100,21 +160,32 @@ impl EngineArgs {
             };
             config.feature_by_name(name, on)?;
         }
-        Engine::new(&config)
+        Ok(config)
     }
 }
 
 fn main() -> ExitCode {
-    let done = |()| ExitCode::SUCCESS;
-    let ended = match Cli::parse().command {
-        Command::Run(args) => args.run(),
-        Command::Compile(args) => args.run().map(done),
-        Command::Validate(args) => args.run().map(done),
-        Command::Inspect(args) => args.run().map(done),
-        Command::Wast(args) => args.run(),
+    let ended = match standalone::attached() {
+        Ok(Some(program)) => program.run(),
+        Ok(None) => command(Cli::parse().command),
+        Err(failure) => Err(failure),
     };
     ended.unwrap_or_else(|failure| {
         failure.report();
         ExitCode::FAILURE
     })
+}
+
+fn command(command: Command) -> Result<ExitCode, Failure> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Run(args) => args.run(),
+        Command::Compile(args) => args.run().map(done),
+        Command::Validate(args) => args.run().map(done),
+        Command::Inspect(args) => args.run().map(done),
+        Command::Cache(args) => args.run().map(done),
+        Command::Wast(args) => args.run(),
+        Command::Completions(args) => args.run().map(done),
+        Command::Man(args) => args.run().map(done),
+    }
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tenon::Module;
 
-use crate::{EngineArgs, Failure, input};
+use crate::source::Source;
+use crate::{EngineArgs, Failure};
 
-/// Check that modules are valid.
+/// Check that modules are valid; say what is wrong with those that are not.
 #[derive(Args)]
 pub struct Validate {
-    /// The modules (.wasm or .wat).
+    /// The modules (.wasm, .wat or .tenon).
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -20,21 +20,13 @@ pub struct Validate {
 impl Validate {
     pub fn run(self) -> Result<(), Failure> {
         let engine = self.engine.engine()?;
-        let mut invalid = 0;
+        let mut all_valid = true;
         for file in &self.files {
-            let validated = input::read(file).and_then(|bytes| {
-                let binary = Module::text_to_binary(&bytes);
-                let validated = binary.and_then(|binary| Module::validate(&engine, &binary));
-                validated.map_err(|error| Failure::from(format!("{}: {error}", file.display())))
-            });
-            if let Err(failure) = validated {
+            if let Err(failure) = Source::file(file).and_then(|source| source.validate(&engine)) {
                 failure.report();
-                invalid += 1;
+                all_valid = false;
             }
         }
-        match invalid {
-            0 => Ok(()),
-            _ => Err(Failure::Reported),
-        }
+        if all_valid { Ok(()) } else { Err(Failure::Reported) }
     }
 }

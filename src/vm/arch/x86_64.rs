@@ -72,28 +72,32 @@ pub unsafe fn resume(pc: usize, sp: usize, fp: usize) -> ! {
 
 /// Calls `function(argument)` on the stack that ends at `top`.
 ///
+/// Walks over frames, like those that panics print, get from that stack to this one.
+///
 /// # Safety
 ///
 /// The stack is large enough and used by nobody else; the function does not unwind.
-pub unsafe fn call_on(
+#[unsafe(naked)]
+pub unsafe extern "C" fn call_on(
     top: *mut u8,
     function: unsafe extern "C" fn(*mut std::ffi::c_void),
     argument: *mut std::ffi::c_void,
 ) {
-    // SAFETY: the caller's contract; the old stack pointer is in a register that calls preserve.
-    unsafe {
-        asm!(
-            "mov r12, rsp",
-            "mov rsp, {top}",
-            "call {function}",
-            "mov rsp, r12",
-            top = in(reg) top,
-            function = in(reg) function,
-            in("rdi") argument,
-            out("r12") _,
-            clobber_abi("C"),
-        )
-    }
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rdi",
+        "mov rdi, rdx",
+        "call rsi",
+        "leave",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
 }
 
 /// The caller's frame pointer and return address, as a frame has them at its frame pointer.

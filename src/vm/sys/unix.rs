@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -273,64 +273,54 @@ impl Drop for AlternateStack {
     }
 }
 
-/// Calls `start` while this thread takes no signals but those of faults. Threads that it starts
-/// never take any, so that the embedder's handlers run on the embedder's threads.
-pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    const FAULTS: [i32; 6] =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
-    struct Restore(libc::sigset_t);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            // SAFETY: the set is what the mask was.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
-        }
+/// Signals that this thread does not take while this lives; those that it did not take before it
+/// does not take afterwards either.
+struct Blocked {
+    before: libc::sigset_t,
+}
+
+impl Blocked {
+    fn new(signals: &libc::sigset_t) -> Blocked {
+        let mut before = empty_set();
+        // SAFETY: the sets are initialized and live through the call.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, signals, &mut before) };
+        Blocked { before }
     }
-    // SAFETY: sets of signals are plain data, which these functions initialize.
-    let _restore = unsafe {
-        let mut blocked: libc::sigset_t = mem::zeroed();
-        let mut before: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&mut blocked);
-        FAULTS.iter().for_each(|signal| {
-            libc::sigdelset(&mut blocked, *signal);
-        });
-        libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, &mut before);
-        Restore(before)
-    };
-    start()
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is what the mask was.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+    }
+}
+
+fn empty_set() -> libc::sigset_t {
+    // SAFETY: sets of signals are plain data, which sigemptyset initializes.
+    unsafe {
+        let mut set = mem::zeroed();
+        libc::sigemptyset(&mut set);
+        set
+    }
 }
 
 /// Calls `write`, and swallows the SIGPIPE that it may raise on the calling thread, unless the host
 /// has blocked one of its own that still waits. A host that takes the signal's default action thus
 /// outlives writing to a pipe that nobody reads.
 pub fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
-    /// Restores the thread's mask, even when `write` panics.
-    struct Restore(libc::sigset_t);
-
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            // SAFETY: the set is initialized and lives through the call.
-            unsafe {
-                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut());
-            }
-        }
-    }
-
-    let (mut before, mut pipe) = (empty_set(), empty_set());
-    // SAFETY: the sets are initialized and live through the calls.
-    let was_blocked = unsafe {
-        libc::sigaddset(&raw mut pipe, libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const pipe, &raw mut before);
-        libc::sigismember(&raw const before, libc::SIGPIPE) == 1
-    };
-    let _restore = Restore(before);
-    // Where the host does not block it, none has waited.
+    let mut pipe = empty_set();
+    // SAFETY: the set is initialized and lives through the call.
+    unsafe { libc::sigaddset(&mut pipe, libc::SIGPIPE) };
+    let blocked = Blocked::new(&pipe);
+    // SAFETY: as above. Where the host does not block it, none has waited.
+    let was_blocked = unsafe { libc::sigismember(&blocked.before, libc::SIGPIPE) } == 1;
     let waits = was_blocked && sigpipe_is_pending();
     let result = write();
     // Even a write of some bytes may have raised it.
     if !waits && sigpipe_is_pending() {
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: as above.
-        unsafe { libc::sigtimedwait(&raw const pipe, ptr::null_mut(), &raw const at_once) };
+        // SAFETY: the set and the time live through the call.
+        unsafe { libc::sigtimedwait(&pipe, ptr::null_mut(), &at_once) };
     }
     result
 }
@@ -340,18 +330,26 @@ fn sigpipe_is_pending() -> bool {
     let mut set = empty_set();
     // SAFETY: the set is initialized and lives through the calls.
     unsafe {
-        libc::sigpending(&raw mut set);
-        libc::sigismember(&raw const set, libc::SIGPIPE) == 1
+        libc::sigpending(&mut set);
+        libc::sigismember(&set, libc::SIGPIPE) == 1
     }
 }
 
-fn empty_set() -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigemptyset initializes the set.
+/// Calls `start` while this thread takes no signals but those of faults. Threads that it starts
+/// never take any, so that the embedder's handlers run on the embedder's threads.
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    const FAULTS: [i32; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
+    let mut signals = empty_set();
+    // SAFETY: the set is initialized and lives through the calls.
     unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        set.assume_init()
+        libc::sigfillset(&mut signals);
+        FAULTS.iter().for_each(|signal| {
+            libc::sigdelset(&mut signals, *signal);
+        });
     }
+    let _blocked = Blocked::new(&signals);
+    start()
 }
 
 #[cfg(test)]
