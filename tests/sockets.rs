@@ -7,9 +7,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use probe::{Probe, errno};
 use tenon::wasi::Config;
+use tenon::{Error, Val};
 
 const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests-c/guests/serve.wasm");
 const SERVE_WASMEDGE: &str =
@@ -177,6 +179,34 @@ fn accepts_receives_and_sends() {
     assert_eq!(guest.u32(64), 0);
     assert_eq!(guest.call("fd_close", &[4]), 0);
     assert_eq!(guest.call("sock_recv", &[4, 0, 1, 0, 64, 68]), errno::BAD_FD);
+}
+
+#[test]
+fn deadlines_end_waiting() {
+    let mut engine = tenon::Config::new();
+    engine.interruptible(true);
+    let mut config = Config::new();
+    config.tcp_listen("127.0.0.1:0").expect("there is a loopback");
+    let mut guest = Probe::on(&engine, config);
+    assert_eq!(guest.call("x:fd_pipe", &[64, 68]), 0);
+    guest.put_vectors(0, &[(512, 5)]);
+    let store = guest.instance.store();
+    let waits: [(&str, &[i32]); 3] = [
+        ("sock_accept", &[3, 0, 64]),
+        ("sock_recv", &[4, 0, 1, 0, 64, 68]),
+        ("fd_read", &[4, 0, 1, 64]),
+    ];
+    for (name, args) in waits {
+        store.set_deadline(Some(Duration::from_millis(20))).expect("it can be set");
+        let args: Vec<_> = args.iter().map(|arg| Val::I32(*arg)).collect();
+        let func = guest.instance.func(name).expect("it is exported");
+        assert!(matches!(func.call(&args), Err(Error::Trap(_))), "{name}");
+    }
+    // What need not wait does not.
+    store.set_deadline(None).expect("it can be set");
+    assert_eq!(guest.call("sock_send", &[4, 0, 1, 0, 64]), 0);
+    assert_eq!(guest.call("sock_recv", &[5, 0, 1, 0, 64, 68]), 0);
+    assert_eq!(guest.u32(64), 5);
 }
 
 #[test]

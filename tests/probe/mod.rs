@@ -190,7 +190,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 impl Probe {
     /// A guest with these settings.
     pub fn new(config: Config) -> Probe {
-        let engine = Engine::new(&tenon::Config::new()).expect("the settings are good");
+        Probe::on(&tenon::Config::new(), config)
+    }
+
+    /// A guest with these settings, on an engine with those.
+    pub fn on(engine: &tenon::Config, config: Config) -> Probe {
+        let engine = Engine::new(engine).expect("the settings are good");
         let store = Store::new(&engine);
         let module = Module::from_text(&engine, text().as_bytes()).expect("it is a module");
         let imports = Wasi::new(config).imports(&store, &module).expect("there is memory");

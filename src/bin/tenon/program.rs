@@ -10,6 +10,7 @@ use tenon::{Engine, Error, Instance, Linker, Module, Store, Trap};
 use crate::Failure;
 use crate::grants::Grants;
 use crate::invoke::invoke;
+use crate::limits::Limits;
 
 /// The exit code for a trap: that of a program that a shell has seen abort.
 const TRAPPED: u8 = 134;
@@ -21,6 +22,7 @@ pub struct Program {
     pub name: String,
     pub args: Vec<OsString>,
     pub grants: Grants,
+    pub limits: Limits,
 }
 
 impl Program {
@@ -55,6 +57,7 @@ impl Program {
         let mut linker = Linker::new(&Store::new(engine));
         wasi.define_for(&mut linker, &self.module)?;
         refuse_unknown(&linker, &self.module)?;
+        self.limits.set(linker.store())?;
         Ok(linker)
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn socket(ctx: &Context, fd: u32, rights: u64) -> Result<Rc<Socket>, 
 /// Accepts a connection; its descriptor, and where it comes from.
 pub(super) fn accept(
     ctx: &mut Context,
+    guest: &Guest,
     fd: u32,
     flags: u32,
 ) -> Result<(u32, Option<SocketAddr>), Errno> {
@@ -90,7 +91,7 @@ pub(super) fn accept(
     let inherited = ctx.fds.get(fd)?.inheriting;
     // A connection that there is no descriptor for stays in the queue.
     ctx.fds.next()?;
-    let (socket, from) = listener.accept(flags != 0)?;
+    let (socket, from) = listener.accept(guest, flags != 0)?;
     let object = Object::Socket(Rc::new(socket));
     let number = ctx.fds.add(Entry { object, rights: inherited, inheriting: inherited })?;
     Ok((number, from))
@@ -176,7 +177,7 @@ pub(super) fn sock_accept(
 ) -> Result<(), Errno> {
     socket(ctx, fd, 0)?;
     guest.check(result, 4)?;
-    let (number, _) = accept(ctx, fd, flags)?;
+    let (number, _) = accept(ctx, guest, fd, flags)?;
     guest.put_u32(result, number)
 }
 

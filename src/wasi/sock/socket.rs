@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno as HostErrno, retry_on_intr};
+use rustix::net::sockopt::Timeout;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags,
     Shutdown, SocketFlags, SocketType, sockopt,
@@ -13,6 +14,7 @@ use rustix::net::{
 
 use crate::wasi::errno::Errno;
 use crate::wasi::guest::{Buffer, Guest};
+use crate::wasi::poll::wait_for;
 use crate::wasi::types::FileType;
 
 /// A socket.
@@ -75,6 +77,15 @@ impl Socket {
         Ok((Socket { fd: a, datagrams }, Socket { fd: b, datagrams }))
     }
 
+    /// Waits where execution may be ended meanwhile; whether the socket is ready. A guest that has
+    /// set a timeout has the system wait.
+    fn wait(&self, guest: &Guest, wanted: PollFlags, timeout: Timeout) -> Result<bool, Errno> {
+        if !guest.is_interruptible() || sockopt::socket_timeout(&self.fd, timeout)?.is_some() {
+            return Ok(false);
+        }
+        wait_for(guest, self.as_fd(), wanted)
+    }
+
     /// Whether it is for datagrams.
     pub(in crate::wasi) fn has_datagrams(&self) -> bool {
         self.datagrams
@@ -91,6 +102,9 @@ impl Socket {
         buffers: &[Buffer],
         flags: RecvFlags,
     ) -> Result<Received, Errno> {
+        if !flags.contains(RecvFlags::DONTWAIT) {
+            self.wait(guest, PollFlags::IN, Timeout::Recv)?;
+        }
         let mut received = Received { len: 0, truncated: false, from: None };
         received.len = guest.fill(buffers, |slices| {
             let room: usize = slices.iter().map(|slice| slice.len()).sum();
@@ -117,6 +131,12 @@ impl Socket {
         to: Option<SocketAddr>,
         flags: SendFlags,
     ) -> Result<u32, Errno> {
+        let mut flags = flags;
+        if !flags.contains(SendFlags::DONTWAIT) {
+            // More than fits could wait again.
+            let has_waited = self.wait(guest, PollFlags::OUT, Timeout::Send)?;
+            flags.set(SendFlags::DONTWAIT, has_waited);
+        }
         guest.drain(buffers, |slices| self.send_slices(slices, to, flags))
     }
 
@@ -144,8 +164,10 @@ impl Socket {
     /// The next connection, and where it comes from.
     pub(in crate::wasi) fn accept(
         &self,
+        guest: &Guest,
         nonblocking: bool,
     ) -> Result<(Socket, Option<SocketAddr>), Errno> {
+        self.wait(guest, PollFlags::IN, Timeout::Recv)?;
         let mut flags = SocketFlags::CLOEXEC;
         flags.set(SocketFlags::NONBLOCK, nonblocking);
         let (fd, from) = retry_on_intr(|| rustix::net::acceptfrom_with(&self.fd, flags))?;

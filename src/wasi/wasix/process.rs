@@ -100,7 +100,7 @@ pub(super) fn futex_wait(
         return guest.put(result, &[1]);
     }
     let timeout = timeout.ok_or(Errno::Deadlock)?.as_nanos();
-    sleep(ctx, u64::try_from(timeout).unwrap_or(u64::MAX))?;
+    sleep(ctx, guest, u64::try_from(timeout).unwrap_or(u64::MAX))?;
     guest.put(result, &[0])
 }
 
@@ -181,8 +181,8 @@ pub(super) fn thread_parallelism(_: &mut Context, guest: &Guest, result: u32) ->
     guest.put_u32(result, 1)
 }
 
-pub(super) fn thread_sleep(ctx: &mut Context, _: &Guest, duration: u64) -> Result<(), Errno> {
-    sleep(ctx, duration)
+pub(super) fn thread_sleep(ctx: &mut Context, guest: &Guest, duration: u64) -> Result<(), Errno> {
+    sleep(ctx, guest, duration)
 }
 
 /// There is one thread.

@@ -142,7 +142,7 @@ pub(super) fn sock_accept_v2(
 ) -> Result<(), Errno> {
     guest.check(result, 4)?;
     guest.check(address, ADDRESS_SIZE)?;
-    let (number, from) = accept(ctx, fd, flags)?;
+    let (number, from) = accept(ctx, guest, fd, flags)?;
     guest.put_u32(result, number)?;
     from.map_or(Ok(()), |from| put(guest, address, from))
 }
