@@ -88,7 +88,8 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test emscripten --test guests
+	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
+	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library

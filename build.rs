@@ -31,7 +31,7 @@ mod headers {
                 "global", "table", "memory", "extern_", "instance",
             ],
         ),
-        ("include/wasi.h", "src/capi/wasi.h.toml", &["wasi", "wasi_streams"]),
+        ("include/wasi.h", "src/capi/wasi.h.toml", &["wasi", "wasi_streams", "wasi_net"]),
         ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon", "limits"]),
     ];
 

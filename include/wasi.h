@@ -1,4 +1,5 @@
-/* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later.
+/* WASI for the WebAssembly C API: the functions of Wasmer's C API, version 3 and later, and what
+ * Tenon adds to them (tenon_wasi_*).
  *
  * Made by `make headers`; do not edit. What begins with `tenon_` is Tenon's own.
  *
@@ -503,6 +504,45 @@ bool tenon_wasi_config_random(wasi_config_t *config,
                               tenon_wasi_random_t random,
                               void *env,
                               void (*finalizer)(void*));
+
+/*
+ Gives the program a listener on an address of the machine, `ADDRESS:PORT` or `NAME:PORT`, where
+ it accepts connections (`sock_accept`) from whoever makes them. Its descriptor follows those of
+ the directories; several listeners have theirs in the order of the calls. With port 0 the
+ system chooses a port. Writes the port to `port` unless that is null. The machine takes
+ connections from this call on. Returns false when the address cannot be listened on.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The settings are live or null, the text is terminated by a zero byte or null, `port` can be
+ written or is null.
+ */
+WASM_API_EXTERN
+bool tenon_wasi_config_tcp_listen(wasi_config_t *config,
+                                  const char *address,
+                                  uint16_t *port);
+
+/*
+ Lets the program make sockets and reach `HOST:PORT` with them: connect and send to it, bind to
+ it, and learn that a name leads to it. Without any grant a program has no network but the
+ listeners that it is given. Each call adds to what is granted.
+
+ HOST is an address (of version 6 in brackets), a block of addresses `ADDRESS/BITS`, a name, or
+ `*` for every address and every name. PORT is a number, a range `FIRST-LAST`, or `*`; port 0 is
+ the one that the system chooses when a socket is bound. Addresses are what counts: a name is
+ looked up by this call and stands for the addresses that it has now.
+
+ Returns false when the text is no grant, or the name has no address.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The settings are live or null, the text is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN bool tenon_wasi_config_allow_net(wasi_config_t *config, const char *grant);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -14,7 +14,7 @@
 //! - Functions of the host are closures: over numbers ([`Func::wrap`]) or over any values
 //!   ([`Func::new`]).
 //! - What goes wrong is an [`Error`]; execution that ends early, a [`Trap`].
-//! - [`wasi`] gives programs arguments, streams, files and clocks, as far as its settings allow.
+//! - [`wasi`] gives programs arguments, streams, files, clocks and sockets, as far as its settings allow.
 //!
 //! ```
 //! use tenon::{Config, Engine, Error, Linker, Module, Store, Val};

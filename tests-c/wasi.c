@@ -227,6 +227,8 @@ static void versions_are_told_by_the_imports(void) {
     {"(module (import \"env\" \"f\" (func)) (import \"wasi_snapshot_preview1\" \"g\" (memory 1)))",
      WASI_VERSION_SNAPSHOT1},
     {"(module (import \"wasi_unstable\" \"fd_write\" (func)))", WASI_VERSION_SNAPSHOT0},
+    {"(module (import \"wasi_snapshot_preview1\" \"f\" (func)) (import \"wasix_32v1\" \"g\" (func)))",
+     WASI_VERSION_WASIX32V1},
     {"(module (import \"env\" \"wasi_snapshot_preview1\" (func)))", WASI_VERSION_INVALID},
     {"(module (import \"wasi_snapshot_preview11\" \"f\" (func)))", WASI_VERSION_INVALID},
     {"(module)", WASI_VERSION_INVALID},

@@ -28,4 +28,5 @@ mod trap;
 mod types;
 mod val;
 mod wasi;
+mod wasi_net;
 mod wasi_streams;

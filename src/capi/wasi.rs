@@ -10,7 +10,7 @@ use super::store::wasm_store_t;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
 use super::wasi_streams::{tenon_wasi_config_capture, tenon_wasi_config_dir};
 use crate::engine::{Error, Extern, Module, Store};
-use crate::wasi::{Capture, Config, Snapshot, Wasi};
+use crate::wasi::{Capture, Config, Snapshot, WASIX_MODULE, Wasi};
 
 /// The standard streams (`tenon_wasi_stream_enum`).
 pub(super) const STDIN: u8 = 0;
@@ -43,6 +43,13 @@ impl wasi_env_t {
             return Some(());
         }
         refuse("the state belongs to another store")
+    }
+}
+
+impl wasi_config_t {
+    /// The settings without the streams, to change.
+    pub(super) fn config(&mut self) -> &mut Config {
+        &mut self.config
     }
 }
 
@@ -580,6 +587,7 @@ pub type wasi_version_t = i32;
 const INVALID: wasi_version_t = -1;
 const SNAPSHOT0: wasi_version_t = 1;
 const SNAPSHOT1: wasi_version_t = 2;
+const WASIX32: wasi_version_t = 3;
 
 /// Returns the version of WASI that a module is for, by the names of the modules it imports from;
 /// `WASI_VERSION_INVALID` when it imports from none of them.
@@ -593,12 +601,20 @@ const SNAPSHOT1: wasi_version_t = 2;
 pub unsafe extern "C" fn wasi_get_wasi_version(module: Option<&wasm_module_t>) -> wasi_version_t {
     guard(INVALID, || {
         let Some(module) = module.or_null_error("the module") else { return INVALID };
+        let mut version = None;
         for import in module.module().imports() {
+            // A module for WASIX imports from preview 1 as well.
+            if import.module == WASIX_MODULE {
+                return WASIX32;
+            }
             match Snapshot::of(import.module) {
-                Some(Snapshot::Preview1) => return SNAPSHOT1,
-                Some(Snapshot::Unstable) => return SNAPSHOT0,
+                Some(Snapshot::Preview1) => version = version.or(Some(SNAPSHOT1)),
+                Some(Snapshot::Unstable) => version = version.or(Some(SNAPSHOT0)),
                 None => {}
             }
+        }
+        if let Some(version) = version {
+            return version;
         }
         set_error(LastError::new(ErrorCode::Argument, "the module imports nothing of WASI"));
         INVALID

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::errno::Errno;
 use super::fs::stdio::Stream;
+use super::sock::Socket;
 
 /// Descriptors that a guest can have at a time.
 pub(super) const MAX_FDS: usize = 1024;
@@ -15,7 +16,8 @@ pub(super) struct Fds {
     entries: Vec<Option<Entry>>,
 }
 
-/// What a descriptor is, and what it may be used for.
+/// What a descriptor is, and what it may be used for. A second entry for the same thing is a clone.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) object: Object,
     /// What this descriptor may be used for.
@@ -25,13 +27,16 @@ pub(super) struct Entry {
 }
 
 /// What a descriptor stands for.
+#[derive(Clone)]
 pub(super) enum Object {
     /// A standard stream.
-    Stream(Stream),
+    Stream(Rc<Stream>),
     /// A file, or whatever else has been opened that is no directory.
-    File(File),
+    File(Rc<File>),
     /// A directory.
     Directory(Rc<Directory>),
+    /// A socket.
+    Socket(Rc<Socket>),
 }
 
 /// What has been opened and is no directory.
@@ -55,6 +60,7 @@ impl Object {
             Object::Stream(stream) => stream.host_fd(),
             Object::File(file) => Some(file.fd.as_fd()),
             Object::Directory(directory) => Some(directory.fd.as_fd()),
+            Object::Socket(socket) => Some(socket.as_fd()),
         }
     }
 }
@@ -65,6 +71,7 @@ impl Fds {
         self.next_from(0)
     }
 
+    /// The lowest free number that is at least `least`.
     fn next_from(&self, least: usize) -> Result<usize, Errno> {
         let free = self.entries.iter().skip(least).position(Option::is_none);
         let number = free.map_or(self.entries.len().max(least), |free| least + free);
@@ -76,15 +83,11 @@ impl Fds {
         self.add_from(0, entry)
     }
 
-    /// Adds a descriptor whose number is not less than `least`; its number.
+    /// Adds a descriptor; its number, the lowest free one that is at least `least`.
     pub(super) fn add_from(&mut self, least: u32, entry: Entry) -> Result<u32, Errno> {
-        let least = least as usize;
-        if least >= MAX_FDS {
-            return Err(Errno::Invalid);
-        }
-        let number = self.next_from(least)?;
-        self.put(number as u32, entry)?;
-        Ok(number as u32)
+        let number = self.next_from(least as usize)? as u32;
+        self.put(number, entry)?;
+        Ok(number)
     }
 
     /// Adds a descriptor with this number; the one that has had it is closed.
@@ -104,6 +107,14 @@ impl Fds {
     pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let numbered = self.entries.iter().enumerate();
         numbered.filter_map(|(number, entry)| Some((number as u32, entry.as_ref()?)))
+    }
+
+    /// The directories that were there from the start, with their names.
+    pub(super) fn preopened(&self) -> impl Iterator<Item = (&str, &Rc<Directory>)> {
+        self.entries.iter().flatten().filter_map(|entry| match &entry.object {
+            Object::Directory(directory) => Some((directory.preopened_as.as_deref()?, directory)),
+            _ => None,
+        })
     }
 
     /// The entry of a descriptor.

@@ -112,17 +112,22 @@ macro_rules! wasi_functions {
                         },
                     )
                 })*
-                "proc_exit" => Func::wrap(store, |_: &Caller, code: u32| -> Result<(), Trap> {
-                    Err(Trap::with_data(format!("exit with status {code}"), Exit(code)))
-                }),
+                "proc_exit" => exit(store),
                 _ => return None,
             })
         }
     };
 }
 
+/// A function that ends execution with the exit code that it gets.
+pub(super) fn exit(store: &Store) -> Result<Func, Error> {
+    Func::wrap(store, |_: &Caller, code: u32| -> Result<(), Trap> {
+        Err(Trap::with_data(format!("exit with status {code}"), Exit(code)))
+    })
+}
+
 /// Runs a function's body; its errno.
-fn call(
+pub(super) fn call(
     context: &RefCell<Context>,
     caller: &Caller,
     snapshot: Snapshot,

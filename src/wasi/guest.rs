@@ -108,9 +108,7 @@ impl Guest {
     }
 
     pub(super) fn get<const SIZE: usize>(&self, address: u32) -> Result<[u8; SIZE], Errno> {
-        let mut bytes = [0; SIZE];
-        self.with(address, SIZE as u32, |from| bytes.copy_from_slice(from))?;
-        Ok(bytes)
+        self.with(address, SIZE as u32, |bytes| std::array::from_fn(|i| bytes[i]))
     }
 
     pub(super) fn put(&self, address: u32, bytes: &[u8]) -> Result<(), Errno> {

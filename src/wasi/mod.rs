@@ -11,6 +11,7 @@ mod args;
 mod clock;
 pub mod emscripten;
 mod errno;
+mod extension;
 mod fds;
 mod fs;
 mod functions;
@@ -20,21 +21,27 @@ mod proc;
 mod random;
 mod sock;
 mod types;
+mod wasix;
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::engine::{Error, Extern, Linker, Memory, Module, Store, Trap};
+use crate::engine::{
+    Error, Extern, ExternType, Func, FuncType, Linker, Memory, Module, Store, Trap,
+};
 use fds::{Directory, Entry, Fds, MAX_FDS, Object};
+use sock::{Grants, Socket, wasmedge};
 use types::rights;
 
 pub use clock::Clock;
 pub use fs::stdio::{Capture, Stream};
 pub use functions::{FUNCTIONS, Function, MODULE, Param, Snapshot};
+pub use wasix::MODULE as WASIX_MODULE;
 
 /// What a clock of the embedder's shows, in nanoseconds.
 type ShowTime = Box<dyn Fn(Clock) -> u64>;
@@ -52,6 +59,8 @@ pub struct Config {
     stdout: Stream,
     stderr: Stream,
     directories: Vec<(Directory, bool)>,
+    listeners: Vec<Socket>,
+    net: Grants,
     clock: Option<ShowTime>,
     random: Option<FillRandom>,
 }
@@ -65,6 +74,8 @@ impl Default for Config {
             stdout: Stream::null(),
             stderr: Stream::null(),
             directories: Vec::new(),
+            listeners: Vec::new(),
+            net: Grants::default(),
             clock: None,
             random: None,
         }
@@ -111,6 +122,48 @@ impl Config {
         let fd = rustix::fs::openat(CWD, host.as_ref(), flags, Mode::empty())?;
         let directory = Directory { fd, preopened_as: Some(guest.into()) };
         self.directories.push((directory, writable));
+        Ok(self)
+    }
+
+    /// Gives the guest a listener, on which it accepts connections from whoever makes them. Its
+    /// descriptor follows those of the directories; several have theirs in the order of the calls.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know what the listener is.
+    pub fn listener(&mut self, listener: TcpListener) -> io::Result<&mut Config> {
+        let socket = Socket::from_host(listener.into());
+        self.listeners.push(socket.map_err(|_| io::Error::other("this is no socket"))?);
+        Ok(self)
+    }
+
+    /// Gives the guest a listener as [`Config::listener`], bound to an address of the machine,
+    /// `ADDRESS:PORT` or `NAME:PORT`; with port 0 the system chooses one. The address that it is
+    /// bound to.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such address, or it cannot be bound.
+    pub fn tcp_listen(&mut self, address: &str) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address)?;
+        let local = listener.local_addr()?;
+        self.listener(listener)?;
+        Ok(local)
+    }
+
+    /// Lets the guest make sockets and reach `HOST:PORT` with them: connect and send to it, bind
+    /// to it, and learn that a name leads to it. Without any grant it has no network.
+    ///
+    /// HOST is an address (of version 6 in brackets), a block of addresses `ADDRESS/BITS`, a name,
+    /// or `*` for every address and every name. PORT is a number, a range `FIRST-LAST`, or `*`;
+    /// port 0 is the one that the system chooses when a socket is bound. Addresses are what
+    /// counts: a name is looked up now and stands for the addresses that it has now.
+    ///
+    /// # Errors
+    ///
+    /// When this is no grant, or the name has no address.
+    pub fn allow_net(&mut self, grant: &str) -> io::Result<&mut Config> {
+        self.net.add(grant)?;
         Ok(self)
     }
 
@@ -188,6 +241,8 @@ struct Context {
     args: Vec<Vec<u8>>,
     env: Vec<Vec<u8>>,
     fds: Fds,
+    net: Grants,
+    wasix: wasix::State,
     clock: Option<ShowTime>,
     random: Option<FillRandom>,
     /// What the embedder has named as the guest's memory. The functions live in the store and
@@ -222,7 +277,7 @@ impl Wasi {
             let file = if stream.host_fd().is_some() { rights::HOST_STREAM } else { 0 };
             let both = rights::FD_READ | rights::FD_WRITE;
             let granted = (file | rights::STREAM) & !both | direction;
-            add(&mut fds, Object::Stream(stream), granted, 0);
+            add(&mut fds, Object::Stream(Rc::new(stream)), granted, 0);
         }
         for (directory, writable) in config.directories {
             let denied = if writable { 0 } else { rights::WRITING };
@@ -230,11 +285,17 @@ impl Wasi {
             let object = Object::Directory(Rc::new(directory));
             add(&mut fds, object, rights::DIRECTORY & !denied, inheriting);
         }
+        for listener in config.listeners {
+            // As for directories.
+            let _ = fds.add(sock::listener(listener));
+        }
         let memory = Rc::default();
         let context = Context {
             args: config.args,
             env: config.env,
             fds,
+            net: config.net,
+            wasix: wasix::State::default(),
             clock: config.clock,
             random: config.random,
             memory: Rc::downgrade(&memory),
@@ -242,21 +303,68 @@ impl Wasi {
         Wasi { context: Rc::new(RefCell::new(context)), memory }
     }
 
-    /// Gives the functions their names in a linker.
+    /// Gives the functions their names in a linker. Of those that have several types under one
+    /// name it gives the first; [`Wasi::define_for`] knows which one a module wants.
     ///
     /// # Errors
     ///
     /// When there is no memory.
     pub fn define(&self, linker: &mut Linker) -> Result<(), Error> {
         let store = linker.store().clone();
-        for snapshot in Snapshot::ALL {
-            for Function { name, .. } in FUNCTIONS {
-                if let Some(func) = functions::function(&store, &self.context, snapshot, name) {
-                    linker.define(snapshot.module(), name, func?);
+        let names: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+        let preview1: [&[&str]; 2] = [&names, wasmedge::NAMES];
+        let wasix: [&[&str]; 3] = [wasix::NAMES[0], wasix::NAMES[1], &names];
+        let all = [
+            (Snapshot::Unstable.module(), names.clone()),
+            (MODULE, preview1.concat()),
+            (WASIX_MODULE, wasix.concat()),
+        ];
+        for (module, names) in all {
+            for name in names {
+                if let Some(func) = self.function(&store, module, name, None) {
+                    linker.define(module, name, func?);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Gives the functions that a module imports their names in a linker, each with the type that
+    /// the module wants where there is a choice.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory.
+    pub fn define_for(&self, linker: &mut Linker, module: &Module) -> Result<(), Error> {
+        let found = self.imports(linker.store(), module)?;
+        for (import, found) in module.imports().zip(found) {
+            if let Some(found) = found {
+                linker.define(import.module, import.name, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// The function of a module and a name: of this type, if there is one of it.
+    fn function(
+        &self,
+        store: &Store,
+        module: &str,
+        name: &str,
+        ty: Option<&FuncType>,
+    ) -> Option<Result<Func, Error>> {
+        let context = &self.context;
+        let extension = match module {
+            MODULE => wasmedge::function,
+            WASIX_MODULE => wasix::function,
+            _ => return functions::function(store, context, Snapshot::of(module)?, name),
+        };
+        // What preview 1 has is right unless the module says that it wants something else.
+        let own = functions::function(store, context, Snapshot::Preview1, name);
+        match own {
+            Some(Ok(func)) if ty.is_none_or(|ty| ty == func.ty()) => Some(Ok(func)),
+            own => extension(store, context, name, ty).or(own),
+        }
     }
 
     /// The functions that a module imports, each at its import's place; none at the place of what
@@ -267,9 +375,12 @@ impl Wasi {
     /// When there is no memory.
     pub fn imports(&self, store: &Store, module: &Module) -> Result<Vec<Option<Extern>>, Error> {
         let imports = module.imports().map(|import| {
-            let Some(snapshot) = Snapshot::of(import.module) else { return Ok(None) };
-            let func = functions::function(store, &self.context, snapshot, import.name);
-            Ok(func.transpose()?.map(Extern::from))
+            let ty = match &import.ty {
+                ExternType::Func(ty) => Some(ty),
+                _ => None,
+            };
+            let func = self.function(store, import.module, import.name, ty).transpose()?;
+            Ok(func.map(Extern::from))
         });
         imports.collect()
     }

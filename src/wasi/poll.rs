@@ -133,6 +133,13 @@ pub(super) fn poll_oneoff(
     guest.put_u32(event_count, happened.len() as u32)
 }
 
+/// Waits so many nanoseconds.
+pub(super) fn sleep(ctx: &Context, guest: &Guest, nanoseconds: u64) -> Result<(), Errno> {
+    let deadline = Clock::Monotonic.now()?.saturating_add(nanoseconds);
+    let wanted = Wanted::Time(Clock::Monotonic, deadline);
+    wait(ctx, guest, &[Subscription { userdata: 0, kind: CLOCK, wanted }]).map(drop)
+}
+
 /// Waits until something has happened; at least one event.
 fn wait(ctx: &Context, guest: &Guest, subscriptions: &[Subscription]) -> Result<Vec<Event>, Errno> {
     let mut events = Vec::new();
@@ -147,7 +154,9 @@ fn wait(ctx: &Context, guest: &Guest, subscriptions: &[Subscription]) -> Result<
                     None => events.push(subscription.event(None)),
                     Some(fd) => {
                         let reads = subscription.kind == FD_READ;
-                        let flags = if reads { PollFlags::IN } else { PollFlags::OUT };
+                        // A peer that sends nothing more has hung up, as far as reading goes.
+                        let reading = PollFlags::IN | PollFlags::RDHUP;
+                        let flags = if reads { reading } else { PollFlags::OUT };
                         polled.push((subscription, PollFd::from_borrowed_fd(fd, flags)));
                     }
                 },
@@ -225,7 +234,7 @@ fn descriptor_event(subscription: &Subscription, fd: &PollFd) -> Option<Event> {
         let error = if subscription.kind == FD_WRITE { Errno::Pipe } else { Errno::Io };
         event.error = error as u16;
     }
-    event.hangup = flags.contains(PollFlags::HUP);
+    event.hangup = flags.intersects(PollFlags::HUP | PollFlags::RDHUP);
     if subscription.kind == FD_READ {
         event.bytes = rustix::io::ioctl_fionread(fd.as_fd()).unwrap_or(0);
     }

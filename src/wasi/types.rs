@@ -15,6 +15,7 @@ pub(super) enum FileType {
     CharacterDevice = 2,
     Directory = 3,
     RegularFile = 4,
+    SocketDatagram = 5,
     SocketStream = 6,
     SymbolicLink = 7,
 }
@@ -94,6 +95,8 @@ pub(super) mod rights {
     pub const PATH_REMOVE_DIRECTORY: u64 = 1 << 25;
     pub const PATH_UNLINK_FILE: u64 = 1 << 26;
     pub const POLL_FD_READWRITE: u64 = 1 << 27;
+    pub const SOCK_SHUTDOWN: u64 = 1 << 28;
+    pub const SOCK_ACCEPT: u64 = 1 << 29;
 
     /// What can be done with a file, all in all.
     pub const FILE: u64 = FD_DATASYNC
@@ -159,6 +162,16 @@ pub(super) mod rights {
         | FD_SYNC
         | FD_FILESTAT_GET
         | POLL_FD_READWRITE;
+    /// What can be done with a socket that data goes through.
+    pub const SOCKET: u64 = FD_READ
+        | FD_WRITE
+        | FD_FDSTAT_SET_FLAGS
+        | FD_FILESTAT_GET
+        | POLL_FD_READWRITE
+        | SOCK_SHUTDOWN;
+    /// What can be done with a socket that accepts connections.
+    pub const LISTENER: u64 =
+        FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
 }
 
 /// Writes integers into a struct of the guest's.

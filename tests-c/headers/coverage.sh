@@ -31,7 +31,7 @@ grep -vE '^(wasm_valtype_new|tenon_version|tenon_feature_name|tenon_last_error_c
   "$out/all" | comm -23 - "$out/null.uses" | sed 's/$/ (null.c)/' >>"$out/missing"
 
 # Every function in a section of its own, so that the references of each can be told.
-for name in wasi wasi_programs wasi_streams; do
+for name in wasi wasi_programs wasi_streams wasi_net; do
   # shellcheck disable=SC2086
   $CC $CFLAGS -ffunction-sections -Iinclude -c "tests-c/$name.c" -o "$out/$name.o" || exit 1
   objdump -r "$out/$name.o" | sed "s/^RELOCATION RECORDS FOR/$name &/"

@@ -31,6 +31,15 @@ pub struct Grants {
     /// below, by the program's name for it.
     #[arg(long, value_name = "GUEST")]
     pub cwd: Option<String>,
+    /// Let the program accept connections on this address; its descriptor follows those of the
+    /// directories. With port 0 the system chooses the port, and standard error names it.
+    #[arg(long = "tcplisten", value_name = "ADDRESS:PORT")]
+    pub listeners: Vec<String>,
+    /// Let the program reach this over the network: connect and send to it, bind to it, look it
+    /// up. HOST is an address, a block ADDRESS/BITS, a name, or *; PORT a number, a range
+    /// FIRST-LAST, or *.
+    #[arg(long = "allow-net", value_name = "HOST:PORT")]
+    pub nets: Vec<String>,
 }
 
 /// A directory that a program is given.
@@ -79,6 +88,8 @@ impl Grants {
             env_inherit: self.env_inherit || others.env_inherit,
             argv0: self.argv0.or(others.argv0),
             cwd: self.cwd.or(others.cwd),
+            listeners: [self.listeners, others.listeners].concat(),
+            nets: [self.nets, others.nets].concat(),
         }
     }
 
@@ -100,6 +111,16 @@ impl Grants {
             let (host, read_only) = self.locate(cwd)?;
             // Guests' C libraries resolve relative paths against what is called `.`.
             give(&mut config, &host, ".", read_only)?;
+        }
+        for address in &self.listeners {
+            match config.tcp_listen(address) {
+                Ok(local) if address.ends_with(":0") => eprintln!("listening on {local}"),
+                Ok(_) => {}
+                Err(error) => return Err(Failure::from(format!("{address}: {error}"))),
+            }
+        }
+        for grant in &self.nets {
+            config.allow_net(grant).map_err(|error| Failure::from(error.to_string()))?;
         }
         Ok(config)
     }

@@ -67,7 +67,7 @@ impl Program {
 fn linker(engine: &Engine, module: &Module, config: wasi::Config) -> Result<(Wasi, Linker), Error> {
     let mut linker = Linker::new(&Store::new(engine));
     let wasi = Wasi::new(config);
-    wasi.define(&mut linker)?;
+    wasi.define_for(&mut linker, module)?;
     wasi.define_emscripten(&mut linker, module)?;
     Ok((wasi, linker))
 }
@@ -90,7 +90,7 @@ const FOREIGN: [(&str, &str); 6] = [
     ("__wbindgen_", "it is made by wasm-bindgen for a JavaScript host"),
     ("./", "it is made for a JavaScript host"),
     ("gojs", "it is made by Go for a JavaScript host; build with GOOS=wasip1"),
-    ("wasix_", "it needs WASIX"),
+    ("wasix_", "it needs more of WASIX than there is"),
     ("wasi:", "it is part of a component; build for the target wasm32-wasip1"),
     ("a", "it is made by Emscripten with short names; link with -sSTANDALONE_WASM, or with -O1"),
 ];

@@ -1,6 +1,7 @@
 //! Functions on descriptors.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, RawDir, SeekFrom};
@@ -8,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::call::Sys;
 use crate::wasi::errno::Errno;
-use crate::wasi::fds::{Entry, File, Object};
+use crate::wasi::fds::{Entry, File, MAX_FDS, Object};
 use crate::wasi::fs::file;
 use crate::wasi::types::{Layout, rights};
 
@@ -72,20 +73,8 @@ mod request {
     pub const SET_NONBLOCK: u32 = 0x5421;
 }
 
-/// Another entry for what a descriptor stands for; files share their position.
-fn duplicate(entry: &Entry) -> Result<Entry, Errno> {
-    let object = match &entry.object {
-        Object::Stream(stream) => Object::Stream(stream.clone()),
-        Object::File(file) => {
-            Object::File(File { fd: file.fd.try_clone()?, regular: file.regular })
-        }
-        Object::Directory(directory) => Object::Directory(directory.clone()),
-    };
-    Ok(Entry { object, rights: entry.rights, inheriting: entry.inheriting })
-}
-
 pub(super) fn __syscall_dup(sys: &mut Sys, fd: u32) -> Result<i32, Errno> {
-    let entry = duplicate(sys.ctx.fds.get(fd)?)?;
+    let entry = sys.ctx.fds.get(fd)?.clone();
     Ok(sys.ctx.fds.add(entry)? as i32)
 }
 
@@ -93,7 +82,7 @@ pub(super) fn __syscall_dup3(sys: &mut Sys, from: u32, to: u32, how: u32) -> Res
     if from == to || how & !flags::CLOSE_ON_EXEC != 0 {
         return Err(Errno::Invalid);
     }
-    let entry = duplicate(sys.ctx.fds.get(from)?)?;
+    let entry = sys.ctx.fds.get(from)?.clone();
     sys.ctx.fds.put(to, entry)?;
     Ok(to as i32)
 }
@@ -106,7 +95,7 @@ pub(super) fn __syscall_pipe(sys: &mut Sys, result: u32) -> Result<i32, Errno> {
     let others = rights::FILE & !(rights::FD_READ | rights::FD_WRITE);
     let mut numbers = Vec::new();
     for (fd, direction) in ends {
-        let object = Object::File(File { fd, regular: false });
+        let object = Object::File(Rc::new(File { fd, regular: false }));
         let entry = Entry { object, rights: others | direction, inheriting: 0 };
         match sys.ctx.fds.add(entry) {
             Ok(number) => numbers.push(number),
@@ -127,8 +116,11 @@ pub(super) fn __syscall_fcntl64(sys: &mut Sys, fd: u32, cmd: u32, args: u32) -> 
     let entry = sys.ctx.fds.get(fd)?;
     match cmd {
         command::DUPLICATE | command::DUPLICATE_CLOSE_ON_EXEC => {
-            let entry = duplicate(entry)?;
+            let entry = entry.clone();
             let least = sys.vararg(args)?;
+            if least as usize >= MAX_FDS {
+                return Err(Errno::Invalid);
+            }
             Ok(sys.ctx.fds.add_from(least, entry)? as i32)
         }
         // Nothing is ever executed instead of a guest.

@@ -105,7 +105,7 @@ impl Sys<'_> {
             "/dev/stdout" => 1,
             "/dev/stderr" => 2,
             "/dev/null" => {
-                let object = Object::Stream(Stream::null());
+                let object = Object::Stream(Rc::new(Stream::null()));
                 let entry = Entry { object, rights: rights::STREAM, inheriting: 0 };
                 return Some(self.ctx.fds.add(entry).map(|fd| fd as i32));
             }

@@ -153,7 +153,7 @@ fn opened(fd: OwnedFd, base: u64, inheriting: u64, fd_flags: u16) -> Result<Entr
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
     }
-    let file = File { fd, regular: filetype == FileType::RegularFile };
+    let file = Rc::new(File { fd, regular: filetype == FileType::RegularFile });
     Ok(Entry { object: Object::File(file), rights: base & rights::FILE, inheriting: 0 })
 }
 

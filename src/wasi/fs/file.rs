@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
+use rustix::net::{RecvFlags, SendFlags};
 
 use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
@@ -33,7 +34,7 @@ fn file(entry: &Entry) -> Result<BorrowedFd<'_>, Errno> {
 /// it is ready.
 fn wait(guest: &Guest, object: &Object, wanted: PollFlags) -> Result<bool, Errno> {
     let fd = match object {
-        Object::Stream(stream) if !stream.nonblocking => stream.host_fd(),
+        Object::Stream(stream) if !stream.nonblocking.get() => stream.host_fd(),
         Object::File(file) if !file.regular => Some(file.fd.as_fd()),
         _ => None,
     };
@@ -51,10 +52,15 @@ pub(in crate::wasi) fn fd_read(
     let entry = ctx.fds.with_rights(fd, rights::FD_READ)?;
     guest.check(read, 4)?;
     let buffers = guest.buffers(buffers, count)?;
+    if let Object::Socket(socket) = &entry.object {
+        let received = socket.receive(guest, &buffers, RecvFlags::empty())?;
+        return guest.put_u32(read, received.len);
+    }
     wait(guest, &entry.object, PollFlags::IN)?;
     let len = guest.fill(&buffers, |slices| match &entry.object {
         Object::Stream(stream) => stream.read(slices),
         Object::File(file) => retry(|| rustix::io::readv(&file.fd, slices)),
+        Object::Socket(_) => Err(Errno::NotSocket),
         Object::Directory(_) => Err(Errno::IsDirectory),
     })?;
     guest.put_u32(read, len)
@@ -88,6 +94,10 @@ pub(in crate::wasi) fn fd_write(
     let entry = ctx.fds.with_rights(fd, rights::FD_WRITE)?;
     guest.check(written, 4)?;
     let buffers = guest.buffers(buffers, count)?;
+    if let Object::Socket(socket) = &entry.object {
+        let len = socket.send(guest, &buffers, None, SendFlags::empty())?;
+        return guest.put_u32(written, len);
+    }
     let has_waited = wait(guest, &entry.object, PollFlags::OUT)?;
     let len = guest.drain(&buffers, |slices| {
         // More than is sure to fit could wait again.
@@ -99,6 +109,7 @@ pub(in crate::wasi) fn fd_write(
                 let write = || retry(|| rustix::io::writev(&file.fd, slices));
                 if file.regular { write() } else { without_sigpipe(write) }
             }
+            Object::Socket(_) => Err(Errno::NotSocket),
             Object::Directory(_) => Err(Errno::IsDirectory),
         }
     })?;
@@ -235,10 +246,15 @@ pub(in crate::wasi) fn fd_sync(ctx: &mut Context, _: &Guest, fd: u32) -> Result<
 
 /// What is known of the file behind a descriptor.
 fn stat(object: &Object) -> Result<FileStat, Errno> {
-    match object.host_fd() {
-        Some(fd) => Ok(rustix::fs::fstat(fd)?.into()),
-        None => Ok(FileStat::stream()),
+    let mut stat = match object.host_fd() {
+        Some(fd) => rustix::fs::fstat(fd)?.into(),
+        None => FileStat::stream(),
+    };
+    if let Object::Socket(socket) = object {
+        // The host's kinds of files do not tell sockets from each other.
+        stat.filetype = socket.filetype();
     }
+    Ok(stat)
 }
 
 pub(in crate::wasi) fn fd_fdstat_get(
@@ -255,7 +271,7 @@ pub(in crate::wasi) fn fd_fdstat_get(
     };
     if let Object::Stream(stream) = &entry.object {
         flags &= !fdflags::NONBLOCK;
-        flags |= if stream.nonblocking { fdflags::NONBLOCK } else { 0 };
+        flags |= if stream.nonblocking.get() { fdflags::NONBLOCK } else { 0 };
     }
     let mut granted = entry.rights;
     // The C library takes a character device that cannot seek for a terminal.
@@ -310,23 +326,25 @@ pub(in crate::wasi) fn fd_fdstat_set_flags(
     if flags & !fdflags::ALL != 0 {
         return Err(Errno::Invalid);
     }
-    let entry = ctx.fds.get_mut(fd)?;
+    let entry = ctx.fds.get(fd)?;
     let new = host_flags(flags);
     let old = match entry.object.host_fd() {
         Some(fd) => rustix::fs::fcntl_getfl(fd)?,
         None => OFlags::empty(),
     };
-    let changeable = match &mut entry.object {
+    let changeable = match &entry.object {
         // Of what the host has, only what is the guest's alone changes.
         Object::Stream(stream) => {
             let fixed = OFlags::APPEND | OFlags::SYNC | OFlags::DSYNC;
             if !(old ^ new).intersection(fixed).is_empty() {
                 return Err(Errno::NotSupported);
             }
-            stream.nonblocking = new.contains(OFlags::NONBLOCK);
+            stream.nonblocking.set(new.contains(OFlags::NONBLOCK));
             return Ok(());
         }
-        Object::File(_) | Object::Directory(_) => OFlags::APPEND | OFlags::NONBLOCK,
+        Object::File(_) | Object::Directory(_) | Object::Socket(_) => {
+            OFlags::APPEND | OFlags::NONBLOCK
+        }
     };
     // Whether writes are synchronous is decided when a file is opened.
     if !(old ^ new).intersection(OFlags::SYNC | OFlags::DSYNC).is_empty() {

@@ -1,6 +1,6 @@
 //! Standard streams.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +18,7 @@ pub struct Stream {
     kind: Kind,
     /// Whether the guest wants calls to fail that would wait. The host's descriptor does not know:
     /// it is shared with others, who do not expect this.
-    pub(in crate::wasi) nonblocking: bool,
+    pub(in crate::wasi) nonblocking: Cell<bool>,
 }
 
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(super) fn written_at_once<'a>(slices: &'a [IoSlice]) -> IoSlice<'a> {
 
 impl Stream {
     fn new(kind: Kind) -> Stream {
-        Stream { kind, nonblocking: false }
+        Stream { kind, nonblocking: Cell::new(false) }
     }
 
     /// Nothing: reads end at once, writes vanish.
@@ -105,7 +105,7 @@ impl Stream {
 
     /// Fails where the guest would have to wait and does not want to.
     fn check_ready(&self, fd: BorrowedFd, wanted: PollFlags) -> Result<(), Errno> {
-        if !self.nonblocking {
+        if !self.nonblocking.get() {
             return Ok(());
         }
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -134,7 +134,7 @@ impl Stream {
         if let Some(fd) = self.host_fd() {
             self.check_ready(fd, PollFlags::OUT)?;
             let piece = [written_at_once(slices)];
-            let slices = if self.nonblocking { &piece } else { slices };
+            let slices = if self.nonblocking.get() { &piece } else { slices };
             return without_sigpipe(|| retry(|| rustix::io::writev(fd, slices)));
         }
         let len = slices.iter().map(|slice| slice.len()).sum();
