@@ -21,12 +21,14 @@ struct Suite {
 }
 
 /// The modes of the engine: a name, and what makes `tenon wast` run in it.
-const MODES: [(&str, &[&str]); 5] = [
+const MODES: [(&str, &[&str]); 7] = [
     ("guard pages", &[]),
     ("explicit checks", &["--explicit-checks"]),
     ("checked, memories that move", &["--memory-reservation", "100000"]),
     ("lazy", &["--lazy"]),
     ("lazy, explicit checks", &["--lazy", "--explicit-checks"]),
+    ("with fuel and interrupts", &["--metered", "--interruptible"]),
+    ("the same, explicit checks", &["--metered", "--interruptible", "--explicit-checks"]),
 ];
 
 /// Scripts that do not pass: suite, file, reason.

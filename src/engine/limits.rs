@@ -97,6 +97,11 @@ impl Store {
         self.vm().interrupt().take().map(Trap::from)
     }
 
+    /// Whether the engine's code consumes [fuel](super::Config::fuel).
+    pub fn has_fuel(&self) -> bool {
+        self.vm().config().fuel
+    }
+
     /// Sets how much the store's code may execute: every instruction but those that only give
     /// structure takes one unit, operations on ranges one more for 64 bytes or 8 elements. When
     /// nothing is left, execution ends by the trap [`TrapCode::OutOfFuel`] at the next beginning
@@ -162,7 +167,7 @@ impl Store {
     }
 
     fn require_fuel(&self) -> Result<(), Error> {
-        if self.vm().config().fuel {
+        if self.has_fuel() {
             return Ok(());
         }
         Err(Error::Config("the engine's code consumes no fuel: it was not asked for".into()))

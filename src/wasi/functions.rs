@@ -134,9 +134,10 @@ fn call(
     let Some(memory) = caller.memory().or_else(|| context.memory()) else {
         return Err(Trap::new("a module without memory has called a WASI function"));
     };
-    match body(&mut context, &Guest::new(memory, snapshot)) {
+    let guest = Guest::new(memory, snapshot);
+    match body(&mut context, &guest) {
         Ok(()) => Ok(0),
-        Err(errno) => Ok(errno as u32),
+        Err(errno) => guest.ended().map_or(Ok(errno as u32), Err),
     }
 }
 

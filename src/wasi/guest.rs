@@ -1,18 +1,21 @@
 //! The guest's memory: the one door to it, where every address and length is checked.
 
+use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut};
 
 use smallvec::SmallVec;
 
 use super::Snapshot;
 use super::errno::Errno;
-use crate::engine::Memory;
+use crate::engine::{Memory, Trap};
 
 /// The memory of the guest that has called. Everything outside of it is [`Errno::Fault`].
 pub(super) struct Guest {
     memory: Memory,
     /// The version of WASI that it has been written for.
     pub(super) snapshot: Snapshot,
+    /// What the call ends with instead of an errno.
+    ended: Cell<Option<Trap>>,
 }
 
 /// A buffer of a vectored read or write.
@@ -33,7 +36,24 @@ const MAX_PATH: u32 = 4096;
 
 impl Guest {
     pub(super) fn new(memory: Memory, snapshot: Snapshot) -> Guest {
-        Guest { memory, snapshot }
+        Guest { memory, snapshot, ended: Cell::new(None) }
+    }
+
+    /// Whether somebody may want to end what the guest does while it waits.
+    pub(super) fn is_interruptible(&self) -> bool {
+        self.memory.store().is_interruptible()
+    }
+
+    /// Fails when somebody wants execution to end; the call then ends by a trap.
+    pub(super) fn check_interrupt(&self) -> Result<(), Errno> {
+        let Some(trap) = self.memory.store().take_interrupt() else { return Ok(()) };
+        self.ended.set(Some(trap));
+        Err(Errno::Interrupted)
+    }
+
+    /// The trap that the call ends by, if it does.
+    pub(super) fn ended(&self) -> Option<Trap> {
+        self.ended.take()
     }
 
     /// Calls `access` with a part of the memory. Nothing of the guest's runs meanwhile.

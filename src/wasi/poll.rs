@@ -1,7 +1,8 @@
 //! Waiting for descriptors and clocks.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 use super::clock::Clock;
 use super::errno::Errno;
@@ -20,6 +21,9 @@ const EVENT_SIZE: u32 = 32;
 const CLOCK: u8 = 0;
 const FD_READ: u8 = 1;
 const FD_WRITE: u8 = 2;
+
+/// Nanoseconds between two looks at whether execution has to end.
+const STEP: u64 = 10_000_000;
 
 /// The deadline of a clock subscription is absolute.
 const ABSOLUTE: u16 = 1;
@@ -122,7 +126,7 @@ pub(super) fn poll_oneoff(
     for i in 0..count {
         wanted.push(Subscription::read(ctx, guest, subscriptions, i)?);
     }
-    let happened = wait(ctx, &wanted)?;
+    let happened = wait(ctx, guest, &wanted)?;
     for (i, event) in happened.iter().enumerate() {
         guest.put(events + i as u32 * EVENT_SIZE, &event.layout().0)?;
     }
@@ -130,7 +134,7 @@ pub(super) fn poll_oneoff(
 }
 
 /// Waits until something has happened; at least one event.
-fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Errno> {
+fn wait(ctx: &Context, guest: &Guest, subscriptions: &[Subscription]) -> Result<Vec<Event>, Errno> {
     let mut events = Vec::new();
     let mut polled = Vec::new();
     for subscription in subscriptions {
@@ -153,10 +157,13 @@ fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Err
     }
     loop {
         let timeout = if events.is_empty() { shortest_wait(subscriptions)? } else { Some(0) };
-        let timeout = timeout.map(|nanoseconds| Timespec {
-            tv_sec: (nanoseconds / 1_000_000_000) as i64,
-            tv_nsec: (nanoseconds % 1_000_000_000) as i64,
-        });
+        let timeout = match timeout {
+            _ if !guest.is_interruptible() => timeout,
+            None => Some(STEP),
+            Some(timeout) => Some(timeout.min(STEP)),
+        };
+        guest.check_interrupt()?;
+        let timeout = timeout.map(timespec);
         let mut fds: Vec<PollFd> = polled.iter().map(|(_, fd)| fd.clone()).collect();
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
@@ -175,6 +182,33 @@ fn wait(ctx: &Context, subscriptions: &[Subscription]) -> Result<Vec<Event>, Err
         }
         if !events.is_empty() {
             return Ok(events);
+        }
+    }
+}
+
+fn timespec(nanoseconds: u64) -> Timespec {
+    Timespec {
+        tv_sec: (nanoseconds / 1_000_000_000) as i64,
+        tv_nsec: (nanoseconds % 1_000_000_000) as i64,
+    }
+}
+
+/// Waits until a descriptor is ready, if execution may be ended meanwhile; whether it is ready.
+pub(super) fn wait_for(guest: &Guest, fd: BorrowedFd, wanted: PollFlags) -> Result<bool, Errno> {
+    if !guest.is_interruptible() || fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) {
+        return Ok(false);
+    }
+    // Regular files keep nobody waiting.
+    if FileType::from_raw_mode(fstat(fd)?.st_mode) == FileType::RegularFile {
+        return Ok(false);
+    }
+    let step = timespec(STEP);
+    loop {
+        guest.check_interrupt()?;
+        match poll(&mut [PollFd::from_borrowed_fd(fd, wanted)], Some(&step)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
         }
     }
 }

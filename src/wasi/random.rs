@@ -6,6 +6,9 @@ use super::Context;
 use super::errno::Errno;
 use super::guest::Guest;
 
+/// Bytes that are filled between two looks at whether execution has to end.
+const PIECE: usize = 1 << 20;
+
 pub(super) fn random_get(
     ctx: &mut Context,
     guest: &Guest,
@@ -19,7 +22,9 @@ pub(super) fn random_get(
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            let filled = match getrandom(&mut *rest, GetRandomFlags::empty()) {
+            guest.check_interrupt()?;
+            let piece = rest.len().min(PIECE);
+            let filled = match getrandom(&mut rest[..piece], GetRandomFlags::empty()) {
                 Ok(filled) => filled,
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(Errno::from(error)),

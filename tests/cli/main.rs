@@ -2,6 +2,7 @@
 
 mod cache;
 mod inspect;
+mod limits;
 mod manual;
 mod packages;
 mod run;

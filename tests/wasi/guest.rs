@@ -123,23 +123,27 @@ fn wasm_type(param: Param) -> &'static str {
     }
 }
 
+/// The text of the guest's module.
+fn text(snapshot: Snapshot) -> String {
+    let (mut imports, mut exports) = (String::new(), String::new());
+    for function in FUNCTIONS.iter().filter(|function| snapshot.has(function.name)) {
+        let name = function.name;
+        let types: Vec<_> = function.params.iter().map(|param| wasm_type(*param)).collect();
+        let result = if name == "proc_exit" { "" } else { "(result i32)" };
+        let ty = format!("(param {}) {result}", types.join(" "));
+        let module = snapshot.module();
+        imports += &format!("(import \"{module}\" \"{name}\" (func ${name} {ty}))");
+        let args: String = (0..types.len()).map(|i| format!("(local.get {i})")).collect();
+        exports += &format!("(func (export \"{name}\") {ty} (call ${name} {args}))");
+    }
+    format!("(module {imports} {exports} (memory (export \"memory\") 4))")
+}
+
 /// The guest's module, made once for each version of WASI.
 fn module(snapshot: Snapshot) -> &'static Module {
     static MODULES: [std::sync::OnceLock<Module>; 2] = [const { std::sync::OnceLock::new() }; 2];
     MODULES[snapshot as usize].get_or_init(|| {
-        let (mut imports, mut exports) = (String::new(), String::new());
-        for function in FUNCTIONS.iter().filter(|function| snapshot.has(function.name)) {
-            let name = function.name;
-            let types: Vec<_> = function.params.iter().map(|param| wasm_type(*param)).collect();
-            let result = if name == "proc_exit" { "" } else { "(result i32)" };
-            let ty = format!("(param {}) {result}", types.join(" "));
-            let module = snapshot.module();
-            imports += &format!("(import \"{module}\" \"{name}\" (func ${name} {ty}))");
-            let args: String = (0..types.len()).map(|i| format!("(local.get {i})")).collect();
-            exports += &format!("(func (export \"{name}\") {ty} (call ${name} {args}))");
-        }
-        let text = format!("(module {imports} {exports} (memory (export \"memory\") 4))");
-        Module::from_text(engine(), text.as_bytes()).expect("the guest is valid")
+        Module::from_text(engine(), text(snapshot).as_bytes()).expect("the guest is valid")
     })
 }
 
@@ -154,10 +158,22 @@ impl Guest {
     }
 
     pub fn of(snapshot: Snapshot, config: Config) -> Guest {
-        let store = Store::new(engine());
+        Guest::with_module(module(snapshot), config)
+    }
+
+    /// A guest whose execution can be ended from outside.
+    pub fn interruptible(config: Config) -> Guest {
+        let mut settings = tenon::Config::new();
+        let engine = Engine::new(settings.interruptible(true)).expect("there is an engine");
+        let module = Module::from_text(&engine, text(Snapshot::Preview1).as_bytes());
+        Guest::with_module(&module.expect("the guest is valid"), config)
+    }
+
+    fn with_module(module: &Module, config: Config) -> Guest {
+        let store = Store::new(module.engine());
         let mut linker = Linker::new(&store);
         Wasi::new(config).define(&mut linker).expect("the functions can be defined");
-        let instance = linker.instantiate(module(snapshot)).expect("the guest links");
+        let instance = linker.instantiate(module).expect("the guest links");
         let memory = instance.memory("memory").expect("the guest has a memory");
         Guest { instance, memory }
     }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tenon::TrapCode;
 use tenon::wasi::{Capture, Clock, Config, Exit, FUNCTIONS, Snapshot, Stream};
 
 use crate::guest::*;
@@ -190,6 +191,48 @@ fn the_host_does_not_notice_that_a_guest_does_not_wait() {
         let flags = rustix::fs::fcntl_getfl(fd).expect("it is open");
         assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
     }
+}
+
+/// Waiting ends when the host wants execution to end, whatever is waited for.
+#[test]
+fn waiting_can_be_interrupted() {
+    let ((reader, _writer), (_reader, writer)) = (pipe(), pipe());
+    let mut config = Config::new();
+    config.stdin(Stream::fd(reader)).stdout(Stream::fd(writer));
+    let guest = Guest::interruptible(config);
+    let store = guest.memory.store();
+    let handle = store.interrupt_handle().expect("the engine is interruptible");
+    let [array, count] = guest.buffers(&[(DATA, 60_000)]);
+    guest.put(DATA + 60_000, &clock(1, 1, u64::MAX, 0));
+    guest.put(DATA + 60_048, &descriptor(2, 1, 0));
+    let (clock, both) = (i64::from(DATA) + 60_000, i64::from(DATA) + 60_096);
+    for (name, args) in [
+        ("fd_read", vec![0, array, count, RESULT.into()]),
+        ("fd_write", vec![1, array, count, RESULT.into()]),
+        ("poll_oneoff", vec![clock, both, 1, RESULT.into()]),
+        ("poll_oneoff", vec![clock, both, 2, RESULT.into()]),
+    ] {
+        let handle = handle.clone();
+        let interrupter = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            handle.interrupt();
+        });
+        let trap = loop {
+            // A pipe takes some writes before it is full.
+            match guest.call_trapping(name, &args) {
+                Ok(errno) => assert_eq!((name, errno), ("fd_write", 0)),
+                Err(trap) => break trap,
+            }
+        };
+        interrupter.join().expect("it has interrupted");
+        assert_eq!(trap.code(), Some(TrapCode::Interrupt), "{name}");
+        // The guest goes on afterwards.
+        assert_eq!(guest.write(2, b"text"), Ok(4));
+    }
+    store.set_deadline(Some(Duration::from_millis(10))).expect("there is a deadline");
+    let trap = guest.call_trapping("fd_read", &[0, array, count, RESULT.into()]);
+    let trap = trap.expect_err("nothing is there to read");
+    assert_eq!(trap.code(), Some(TrapCode::DeadlineExceeded));
 }
 
 /// A pipe that holds less than the buffers do: what is there is returned.

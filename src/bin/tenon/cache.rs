@@ -21,6 +21,7 @@ use rustix::fs::{
 use tenon::{Engine, Error, Module};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::limits::parse_size;
 use crate::source::deserialize;
 use crate::{EngineArgs, Failure, print, say};
 
@@ -150,18 +151,11 @@ fn location() -> Result<PathBuf, String> {
         .ok_or_else(|| "neither XDG_CACHE_HOME nor HOME names a directory".to_owned())
 }
 
-/// Reads a number of bytes: digits, and perhaps `K`, `M` or `G`.
-fn size(text: &str) -> Option<u64> {
-    let units = [('K', 10), ('M', 20), ('G', 30)];
-    let unit = units.into_iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, bits)));
-    let (digits, bits) = unit.unwrap_or((text, 0));
-    digits.parse::<u64>().ok()?.checked_mul(1 << bits)
-}
-
 /// Bytes that all entries may take together.
 fn bound() -> Result<u64, String> {
     match std::env::var(SIZE_VARIABLE) {
-        Ok(text) => size(&text).ok_or_else(|| format!("{SIZE_VARIABLE} is no size: {text}")),
+        Ok(text) => parse_size(&text)
+            .map_err(|error| format!("{SIZE_VARIABLE} is no size: {text}: {error}")),
         Err(_) => Ok(SIZE),
     }
 }
@@ -318,18 +312,5 @@ impl Command {
             folder.iter().try_for_each(|folder| folder.remove(&entry.name)).map_err(read)?;
         }
         print(format!("removed: {count} modules, {size} bytes\n"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size("12"), Some(12));
-        assert_eq!(size("2M"), Some(2 << 20));
-        assert_eq!(size("M"), None);
-        assert_eq!(size("99999999999G"), None);
     }
 }

@@ -10,6 +10,7 @@ use tenon::ExternType;
 
 use crate::cache::Cache;
 use crate::grants::Grants;
+use crate::limits::Limits;
 use crate::package::PackageArgs;
 use crate::program::{provided, refuse_unknown};
 use crate::source::Source;
@@ -43,6 +44,8 @@ pub struct Compile {
     #[command(flatten)]
     grants: Grants,
     #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
     packages: PackageArgs,
     #[command(flatten)]
     engine: EngineArgs,
@@ -52,7 +55,7 @@ impl Compile {
     pub fn run(self) -> Result<(), Failure> {
         let source = Source::open(&self.file, &self.packages)?;
         let output = self.output()?;
-        let (engine, progress) = self.engine.engine_with_progress()?;
+        let (engine, progress) = self.limits.with(&self.engine).engine_with_progress()?;
         let module = source.module(&engine, &Cache::none())?;
         drop(progress);
         let bytes = module.serialize()?;
@@ -72,9 +75,11 @@ impl Compile {
 
     /// Where the output goes.
     fn output(&self) -> Result<PathBuf, Failure> {
-        let given = !self.args.is_empty() || self.grants != Grants::default();
+        let given = !self.args.is_empty()
+            || self.grants != Grants::default()
+            || self.limits != Limits::default();
         if given && !self.exe {
-            let message = "arguments and what a program is given need --exe; `tenon run` takes \
+            let message = "arguments, limits and what a program is given need --exe; `tenon run` takes \
                            them for compiled files";
             return Err(Failure::from(message.to_owned()));
         }
@@ -96,7 +101,9 @@ impl Compile {
         }
         let packed = source.args.into_iter().map(|arg| arg.to_string_lossy().into_owned());
         let args = packed.chain(self.args).collect();
-        Ok(Settings { engine: self.engine, grants: self.grants.over(source.grants), args })
+        let engine = self.limits.with(&self.engine);
+        let grants = self.grants.over(source.grants);
+        Ok(Settings { engine, grants, limits: self.limits, args })
     }
 }
 

@@ -7,6 +7,7 @@ mod compile;
 mod grants;
 mod inspect;
 mod invoke;
+mod limits;
 mod manual;
 mod package;
 mod program;
@@ -126,6 +127,12 @@ struct EngineArgs {
     /// Compile each function when it is called for the first time; the cache is not used then.
     #[arg(long)]
     lazy: bool,
+    /// Let code look for interrupts; `--timeout` implies it.
+    #[arg(long)]
+    interruptible: bool,
+    /// Let code count what it executes; `--fuel` implies it.
+    #[arg(long)]
+    metered: bool,
     /// Switch a feature on (NAME) or off (NAME=off).
     #[arg(long = "feature", value_name = "NAME[=off]")]
     features: Vec<String>,
@@ -147,6 +154,7 @@ impl EngineArgs {
     fn config(&self) -> Result<Config, Error> {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
+        config.interruptible(self.interruptible).fuel(self.metered);
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes);
         }

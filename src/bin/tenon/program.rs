@@ -10,6 +10,7 @@ use tenon::{Engine, Error, Instance, Linker, Module, Store, Trap};
 use crate::Failure;
 use crate::grants::Grants;
 use crate::invoke::invoke;
+use crate::limits::Limits;
 
 /// The exit code for a trap: that of a program that a shell has seen abort.
 const TRAPPED: u8 = 134;
@@ -21,6 +22,7 @@ pub struct Program {
     pub name: String,
     pub args: Vec<OsString>,
     pub grants: Grants,
+    pub limits: Limits,
 }
 
 impl Program {
@@ -57,6 +59,7 @@ impl Program {
         let config = self.grants.wasi_config(&self.name, args)?;
         let (wasi, linker) = linker(engine, &self.module, config)?;
         refuse_unknown(&linker, &self.module)?;
+        self.limits.set(linker.store())?;
         Ok((wasi, linker))
     }
 }

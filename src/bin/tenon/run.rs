@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::cache::{Cache, CacheArgs};
 use crate::grants::Grants;
+use crate::limits::Limits;
 use crate::package::PackageArgs;
 use crate::program::Program;
 use crate::source::Source;
@@ -20,6 +21,8 @@ Examples:
   tenon run --dir data::/data:ro program.wasm    a directory, as /data, to read only
   tenon run --dir data --cwd data program.wasm   relative paths begin in the directory
   tenon run --stdin input.txt program.wasm       a file as standard input
+  tenon run --timeout 10 --max-memory 64M program.wasm
+                                                 no more than 10 seconds and 64 MiB
   tenon run --invoke add math.wat 20 22          one exported function
   tenon run --entrypoint tool package/           a command of a package
 
@@ -48,6 +51,8 @@ pub struct Run {
     #[arg(long, value_name = "FILE", help_heading = "What the program is given")]
     stdin: Option<PathBuf>,
     #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
     packages: PackageArgs,
     #[command(flatten)]
     cache: CacheArgs,
@@ -58,8 +63,9 @@ pub struct Run {
 impl Run {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let source = Source::open(&self.file, &self.packages)?;
-        let cache = Cache::new(&self.cache, &self.engine);
-        let (engine, progress) = self.engine.engine_with_progress()?;
+        let engine = self.limits.with(&self.engine);
+        let cache = Cache::new(&self.cache, &engine);
+        let (engine, progress) = engine.engine_with_progress()?;
         let module = source.module(&engine, &cache)?;
         drop(progress);
         if let Some(path) = &self.stdin {
@@ -73,7 +79,8 @@ impl Run {
             args.clear();
         }
         args.extend(self.args);
-        let program = Program { module, name, args, grants: self.grants.over(grants) };
+        let grants = self.grants.over(grants);
+        let program = Program { module, name, args, grants, limits: self.limits };
         match &self.invoke {
             Some(name) => program.invoke(&engine, name),
             None => program.run(&engine),

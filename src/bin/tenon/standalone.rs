@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::cache::{Cache, CacheArgs};
 use crate::grants::Grants;
+use crate::limits::Limits;
 use crate::program::Program;
 use crate::source::deserialize;
 use crate::{EngineArgs, Failure};
@@ -29,6 +30,7 @@ const HEADER: usize = MAGIC.len() + 2 * size_of::<u64>() + size_of::<u128>();
 pub struct Settings {
     pub engine: EngineArgs,
     pub grants: Grants,
+    pub limits: Limits,
     /// Arguments that go before those of the user.
     pub args: Vec<String>,
 }
@@ -104,7 +106,7 @@ impl Attached {
 
     /// Runs it, with the arguments of this process behind its own.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let Attached { settings: Settings { engine, grants, args }, module: bytes } = self;
+        let Attached { settings: Settings { engine, grants, limits, args }, module: bytes } = self;
         let (new_engine, progress) = engine.engine_with_progress()?;
         let module = deserialize(&new_engine, &bytes).or_else(|_| {
             // Another processor: what the code was made of is there too.
@@ -115,7 +117,7 @@ impl Attached {
         let mut own = std::env::args_os();
         let name = own.next().unwrap_or_default().to_string_lossy().into_owned();
         let args = args.into_iter().map(OsString::from).chain(own).collect();
-        Program { module, name, args, grants }.run(&new_engine)
+        Program { module, name, args, grants, limits }.run(&new_engine)
     }
 }
 

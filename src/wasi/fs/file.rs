@@ -1,14 +1,18 @@
 //! Functions on descriptors.
 
 use std::io::IsTerminal;
+use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::event::PollFlags;
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
 
 use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
 use crate::wasi::fds::{Entry, Object};
 use crate::wasi::fs::dir::timestamps;
+use crate::wasi::fs::stdio::written_at_once;
 use crate::wasi::guest::Guest;
+use crate::wasi::poll::wait_for;
 use crate::wasi::types::{FileStat, FileType, Layout, fdflags, rights};
 use crate::wasi::{Context, Snapshot};
 
@@ -18,11 +22,22 @@ fn offset(offset: u64) -> Result<u64, Errno> {
 }
 
 /// The host's descriptor of a file; fails for what cannot be positioned.
-fn file(entry: &Entry) -> Result<std::os::fd::BorrowedFd<'_>, Errno> {
+fn file(entry: &Entry) -> Result<BorrowedFd<'_>, Errno> {
     match &entry.object {
         Object::Directory(_) => Err(Errno::IsDirectory),
         object => object.host_fd().ok_or(Errno::InvalidSeek),
     }
+}
+
+/// Waits until what may hold the guest up is ready, if execution may be ended meanwhile; whether
+/// it is ready.
+fn wait(guest: &Guest, object: &Object, wanted: PollFlags) -> Result<bool, Errno> {
+    let fd = match object {
+        Object::Stream(stream) if !stream.nonblocking => stream.host_fd(),
+        Object::File(file) if !file.regular => Some(file.fd.as_fd()),
+        _ => None,
+    };
+    fd.map_or(Ok(false), |fd| wait_for(guest, fd, wanted))
 }
 
 pub(in crate::wasi) fn fd_read(
@@ -36,6 +51,7 @@ pub(in crate::wasi) fn fd_read(
     let entry = ctx.fds.with_rights(fd, rights::FD_READ)?;
     guest.check(read, 4)?;
     let buffers = guest.buffers(buffers, count)?;
+    wait(guest, &entry.object, PollFlags::IN)?;
     let len = guest.fill(&buffers, |slices| match &entry.object {
         Object::Stream(stream) => stream.read(slices),
         Object::File(file) => retry(|| rustix::io::readv(&file.fd, slices)),
@@ -72,13 +88,19 @@ pub(in crate::wasi) fn fd_write(
     let entry = ctx.fds.with_rights(fd, rights::FD_WRITE)?;
     guest.check(written, 4)?;
     let buffers = guest.buffers(buffers, count)?;
-    let len = guest.drain(&buffers, |slices| match &entry.object {
-        Object::Stream(stream) => stream.write(slices),
-        Object::File(file) => {
-            let write = || retry(|| rustix::io::writev(&file.fd, slices));
-            if file.regular { write() } else { without_sigpipe(write) }
+    let has_waited = wait(guest, &entry.object, PollFlags::OUT)?;
+    let len = guest.drain(&buffers, |slices| {
+        // More than is sure to fit could wait again.
+        let piece = [written_at_once(slices)];
+        let slices = if has_waited { &piece } else { slices };
+        match &entry.object {
+            Object::Stream(stream) => stream.write(slices),
+            Object::File(file) => {
+                let write = || retry(|| rustix::io::writev(&file.fd, slices));
+                if file.regular { write() } else { without_sigpipe(write) }
+            }
+            Object::Directory(_) => Err(Errno::IsDirectory),
         }
-        Object::Directory(_) => Err(Errno::IsDirectory),
     })?;
     guest.put_u32(written, len)
 }

@@ -32,8 +32,15 @@ enum Kind {
     Writer(Rc<RefCell<dyn Write>>),
 }
 
-/// What can be written without waiting to a pipe that polling says is ready (POSIX's `PIPE_BUF`).
+/// So much can be written without waiting to a pipe that is ready (POSIX's `PIPE_BUF`).
 const WRITTEN_AT_ONCE: usize = 4096;
+
+/// What of these bytes can be written without waiting to a descriptor that is ready.
+pub(super) fn written_at_once<'a>(slices: &'a [IoSlice]) -> IoSlice<'a> {
+    let first = slices.iter().find(|slice| !slice.is_empty());
+    let bytes = first.map_or(&[][..], |slice| slice);
+    IoSlice::new(&bytes[..bytes.len().min(WRITTEN_AT_ONCE)])
+}
 
 impl Stream {
     fn new(kind: Kind) -> Stream {
@@ -126,9 +133,8 @@ impl Stream {
     pub(in crate::wasi) fn write(&self, slices: &[IoSlice]) -> Result<usize, Errno> {
         if let Some(fd) = self.host_fd() {
             self.check_ready(fd, PollFlags::OUT)?;
-            let few = slices.iter().find(|slice| !slice.is_empty()).filter(|_| self.nonblocking);
-            let few = few.map(|slice| [IoSlice::new(&slice[..slice.len().min(WRITTEN_AT_ONCE)])]);
-            let slices = few.as_ref().map_or(slices, |few| few.as_slice());
+            let piece = [written_at_once(slices)];
+            let slices = if self.nonblocking { &piece } else { slices };
             return without_sigpipe(|| retry(|| rustix::io::writev(fd, slices)));
         }
         let len = slices.iter().map(|slice| slice.len()).sum();
