@@ -392,3 +392,33 @@ fn the_command_line_runs_and_refuses() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("-sSTANDALONE_WASM"), "{message}");
 }
+
+/// Waiting ends when the time that the program has is over.
+#[test]
+fn deadlines_end_waiting() {
+    let dir = folder("waiting");
+    let memory = r#"(memory (export "memory") 1)"#;
+    let pipe = r#"(drop (call $pipe (i32.const 16)))
+        (i32.store (i32.const 32) (i32.load (i32.const 16)))
+        (i32.store (i32.const 36) (i32.const 1))
+        (drop (call $poll (i32.const 32) (i32.const 1) (i32.const -1)))"#;
+    let programs = [
+        format!(
+            r#"(module (import "env" "emscripten_thread_sleep" (func $sleep (param f64))) {memory}
+            (func (export "_start") (call $sleep (f64.const 1e9))))"#
+        ),
+        format!(
+            r#"(module (import "env" "__syscall_pipe" (func $pipe (param i32) (result i32)))
+            (import "env" "__syscall_poll" (func $poll (param i32 i32 i32) (result i32))) {memory}
+            (func (export "_start") {pipe}))"#
+        ),
+    ];
+    for (i, program) in programs.iter().enumerate() {
+        let path = dir.join(format!("{i}.wat"));
+        fs::write(&path, program).expect("there is room for files");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tenon"));
+        let output = command.args(["run", "--timeout", "0.2"]).arg(&path).output();
+        let output = output.expect("the command line has been built");
+        assert_eq!(output.status.code(), Some(134), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, RawDir, SeekFrom};
@@ -11,6 +12,7 @@ use super::call::Sys;
 use crate::wasi::errno::Errno;
 use crate::wasi::fds::{Entry, File, MAX_FDS, Object};
 use crate::wasi::fs::file;
+use crate::wasi::guest::Guest;
 use crate::wasi::types::{Layout, rights};
 
 /// How files are opened, in numbers of Linux.
@@ -325,6 +327,9 @@ fn kind(ty: FileType) -> u8 {
     }
 }
 
+/// How long a guest waits between two looks at whether execution has to end.
+pub(super) const STEP: Duration = Duration::from_millis(10);
+
 /// The most descriptors that one call can wait for.
 const MAX_POLLED: u32 = 4096;
 
@@ -357,7 +362,7 @@ pub(super) fn __syscall_poll(
         }
         waits &= events[i as usize].is_empty();
     }
-    wait(&mut polled, if waits { timeout } else { 0 })?;
+    wait(sys.guest, &mut polled, if waits { timeout } else { 0 })?;
     for (i, fd) in &polled {
         events[*i] = fd.revents();
     }
@@ -368,18 +373,21 @@ pub(super) fn __syscall_poll(
 }
 
 /// Waits at most so many milliseconds; without end if it is negative.
-fn wait(polled: &mut [(usize, PollFd)], timeout: i32) -> Result<(), Errno> {
-    let timeout = u64::try_from(timeout).ok();
-    let deadline =
-        timeout.map(|wait| std::time::Instant::now() + std::time::Duration::from_millis(wait));
+fn wait(guest: &Guest, polled: &mut [(usize, PollFd)], timeout: i32) -> Result<(), Errno> {
+    let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+    let deadline = timeout.map(|wait| Instant::now() + wait);
     let mut fds: Vec<PollFd> = polled.iter().map(|(_, fd)| fd.clone()).collect();
     loop {
-        let left = deadline.map(|end| end.saturating_duration_since(std::time::Instant::now()));
-        let left = left.map(|left| Timespec {
-            tv_sec: left.as_secs() as i64,
-            tv_nsec: left.subsec_nanos().into(),
+        guest.check_interrupt()?;
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let step = guest.is_interruptible().then_some(STEP);
+        let step = left.into_iter().chain(step).min();
+        let at_most = step.map(|step| Timespec {
+            tv_sec: step.as_secs() as i64,
+            tv_nsec: step.subsec_nanos().into(),
         });
-        match poll(&mut fds, left.as_ref()) {
+        match poll(&mut fds, at_most.as_ref()) {
+            Ok(0) if left.is_none_or(|left| !left.is_zero()) => {}
             Err(rustix::io::Errno::INTR) => {}
             outcome => {
                 outcome?;

@@ -118,7 +118,8 @@ fn on_descriptors<T>(
         return Ok(Err(Errno::Again));
     };
     let guest = call.guest()?;
-    Ok(body(&mut Sys { ctx: &mut ctx, guest: &guest, state: call.state }))
+    let result = body(&mut Sys { ctx: &mut ctx, guest: &guest, state: call.state });
+    guest.ended().map_or(Ok(result), Err)
 }
 
 /// What a function of the C library returns.

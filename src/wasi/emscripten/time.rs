@@ -1,7 +1,10 @@
 //! Clocks and calendars. The local time is that of Greenwich: a guest learns no zone of its host's.
 
+use std::time::{Duration, Instant};
+
 use super::call::{Call, Sys, string};
 use super::date::{Date, format};
+use super::file::STEP;
 use crate::engine::Trap;
 use crate::wasi::clock::Clock;
 use crate::wasi::errno::Errno;
@@ -36,11 +39,19 @@ pub(super) fn emscripten_get_now_is_monotonic(_: &Call) -> u32 {
     1
 }
 
-pub(super) fn emscripten_thread_sleep(_: &Call, milliseconds: f64) {
+pub(super) fn emscripten_thread_sleep(call: &Call, milliseconds: f64) -> Result<(), Trap> {
+    let guest = call.guest()?;
     // What is no number of milliseconds, or none to wait for, is no wait.
-    if let Ok(wait) = std::time::Duration::try_from_secs_f64(milliseconds / 1000.0) {
-        std::thread::sleep(wait);
+    let wait = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default();
+    let start = Instant::now();
+    while start.elapsed() < wait {
+        if guest.check_interrupt().is_err() {
+            break;
+        }
+        let left = wait - start.elapsed().min(wait);
+        std::thread::sleep(if guest.is_interruptible() { left.min(STEP) } else { left });
     }
+    guest.ended().map_or(Ok(()), Err)
 }
 
 pub(super) fn difftime(_: &Call, end: u32, start: u32) -> f64 {

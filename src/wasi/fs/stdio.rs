@@ -12,8 +12,7 @@ use super::file::retry;
 use crate::engine::without_sigpipe;
 use crate::wasi::errno::Errno;
 
-/// Where a standard stream of a guest leads. Cloning it gives another way to the same.
-#[derive(Clone)]
+/// Where a standard stream of a guest leads.
 pub struct Stream {
     kind: Kind,
     /// Whether the guest wants calls to fail that would wait. The host's descriptor does not know:
@@ -21,7 +20,6 @@ pub struct Stream {
     pub(in crate::wasi) nonblocking: Cell<bool>,
 }
 
-#[derive(Clone)]
 enum Kind {
     /// One of the host's own streams, which it may redirect meanwhile.
     Host(fn() -> BorrowedFd<'static>),
