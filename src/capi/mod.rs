@@ -21,6 +21,7 @@ mod limits;
 mod memory;
 mod module;
 mod object;
+mod porttypes;
 mod store;
 mod table;
 mod tenon;

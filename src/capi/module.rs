@@ -3,10 +3,10 @@
 use super::boundary::{Argument, OrError, guard, shared};
 use super::families::own;
 use super::object::wasm_module_t;
-use super::store::wasm_store_t;
-use super::types::{
+use super::porttypes::{
     wasm_exporttype_t, wasm_exporttype_vec_t, wasm_importtype_t, wasm_importtype_vec_t,
 };
+use super::store::wasm_store_t;
 use super::val::wasm_byte_vec_t;
 use crate::engine::{Error, ExternRef, Module, Store};
 

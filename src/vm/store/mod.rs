@@ -5,6 +5,10 @@
 //! from other nodes, and whose references never got anywhere, is freed at once; the others by
 //! marking from the roots. Nothing is freed while code of the store runs.
 
+mod handle;
+
+pub use handle::{EntityKind, Handle, StoreRc};
+
 use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -14,17 +18,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::budget::Budgets;
-use super::context::Instance;
-use super::enter::{self, Activation, Thread};
-use super::global::Global;
-use super::interrupt::Interrupt;
-use super::leave::{HostError, HostFunc};
-use super::memory::{Memory, MemoryConfig};
-use super::refs::{ExternNode, Externs};
-use super::table::Table;
 use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
-use crate::wasm::{GlobalType, MemoryType, TableType, TrapCode};
+use crate::vm::budget::Budgets;
+use crate::vm::context::Instance;
+use crate::vm::enter::{self, Activation, Thread};
+use crate::vm::global::Global;
+use crate::vm::interrupt::Interrupt;
+use crate::vm::leave::{HostError, HostFunc};
+use crate::vm::memory::{Memory, MemoryConfig};
+use crate::vm::refs::{ExternNode, Externs};
+use crate::vm::table::Table;
+use crate::wasm::{MemoryType, TableType, TrapCode};
 
 /// Settings of a store.
 #[derive(Clone, Copy, Debug)]
@@ -46,18 +50,18 @@ type Attachment = (usize, Box<dyn Any>);
 #[repr(C)]
 pub struct Store {
     vm: UnsafeCell<VMStore>,
-    pub(super) config: StoreConfig,
+    pub(in crate::vm) config: StoreConfig,
     interrupt: Arc<Interrupt>,
     budgets: Budgets,
     /// The thread that is inside, null if none is.
-    pub(super) entered: AtomicPtr<Thread>,
+    pub(in crate::vm) entered: AtomicPtr<Thread>,
     /// The newest entry into this store.
-    pub(super) innermost: Cell<*mut Activation>,
+    pub(in crate::vm) innermost: Cell<*mut Activation>,
     /// Whether somebody accesses the bytes of a memory; nothing may run meanwhile.
     borrowed: Cell<bool>,
     /// The error of the host function that has just returned.
-    pub(super) host_error: Cell<Option<HostError>>,
-    pub(super) externs: RefCell<Externs>,
+    pub(in crate::vm) host_error: Cell<Option<HostError>>,
+    pub(in crate::vm) externs: RefCell<Externs>,
     nodes: RefCell<Vec<NonNull<Node>>>,
     /// Nodes that nothing needed when something ran; looked at again when nothing does.
     deferred: RefCell<Vec<NonNull<Node>>>,
@@ -113,7 +117,7 @@ pub enum NodeKind {
 
 impl Node {
     /// A node that its maker passes to [`Store::adopt`].
-    pub(super) fn new(store: &Store, kind: NodeKind) -> Node {
+    pub(in crate::vm) fn new(store: &Store, kind: NodeKind) -> Node {
         Node {
             store,
             kind,
@@ -132,13 +136,13 @@ impl Node {
     }
 
     /// The store that it belongs to.
-    pub(super) fn store(&self) -> &Store {
+    pub(in crate::vm) fn store(&self) -> &Store {
         // SAFETY: nodes are freed before their store.
         unsafe { &*self.store }
     }
 
     /// Notes that a reference to something in it may now be anywhere.
-    pub(super) fn escape(&self) {
+    pub(in crate::vm) fn escape(&self) {
         self.escaped.set(true);
     }
 }
@@ -172,7 +176,7 @@ pub struct HostTable {
 #[repr(C)]
 pub struct HostGlobal {
     node: Node,
-    pub(super) global: Global,
+    pub(in crate::vm) global: Global,
 }
 
 impl Store {
@@ -209,7 +213,7 @@ impl Store {
     }
 
     /// What compiled code sees of it.
-    pub(super) fn vm(&self) -> *mut VMStore {
+    pub(in crate::vm) fn vm(&self) -> *mut VMStore {
         self.vm.get()
     }
 
@@ -218,7 +222,7 @@ impl Store {
     /// # Safety
     ///
     /// The context is live.
-    pub(super) unsafe fn of_context<'a>(context: *const VMContext) -> &'a Store {
+    pub(in crate::vm) unsafe fn of_context<'a>(context: *const VMContext) -> &'a Store {
         const { assert!(offset_of!(Store, vm) == 0) };
         // SAFETY: the caller's contract; contexts point to the first field of their store.
         unsafe { &*(*context).store.cast::<Store>() }
@@ -270,7 +274,7 @@ impl Store {
     /// # Errors
     ///
     /// The trap, when there is not so much.
-    pub(super) fn consume(&self, units: u64) -> Result<(), TrapCode> {
+    pub(in crate::vm) fn consume(&self, units: u64) -> Result<(), TrapCode> {
         if !self.config.fuel {
             return Ok(());
         }
@@ -284,7 +288,7 @@ impl Store {
     /// # Safety
     ///
     /// `node` comes from `Box::into_raw` of the struct that its kind says, which begins with it.
-    pub(super) unsafe fn adopt(&self, node: NonNull<Node>) {
+    pub(in crate::vm) unsafe fn adopt(&self, node: NonNull<Node>) {
         let mut nodes = self.nodes.borrow_mut();
         // SAFETY: the node is live and not yet shared.
         unsafe { node.as_ref() }.place.set(nodes.len());
@@ -422,7 +426,7 @@ impl Store {
     }
 
     /// Whether the last owner has gone while code of the store ran.
-    pub(super) fn is_orphaned(&self) -> bool {
+    pub(in crate::vm) fn is_orphaned(&self) -> bool {
         self.orphaned.get()
     }
 
@@ -612,193 +616,6 @@ impl Drop for Store {
 }
 
 /// A pointer to a value that stays on the heap until somebody makes a box of it again.
-pub(super) fn leak<T>(value: Box<T>) -> NonNull<T> {
+pub(in crate::vm) fn leak<T>(value: Box<T>) -> NonNull<T> {
     NonNull::from(Box::leak(value))
-}
-
-/// What a handle refers to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EntityKind {
-    /// A function; the raw pointer is to its `VMFuncRef`.
-    Func,
-    /// A global; the raw pointer is to its `VMGlobal`.
-    Global,
-    /// A table; the raw pointer is to its [`Table`].
-    Table,
-    /// A memory; the raw pointer is to its [`Memory`].
-    Memory,
-    /// An instance; the raw pointer is to its [`Instance`].
-    Instance,
-    /// A host object; the raw pointer is to its [`ExternNode`].
-    Extern,
-}
-
-/// An owner of a store. Should the last one go while code of the store runs, the store goes when
-/// that ends.
-pub struct StoreRc(ManuallyDrop<Rc<Store>>);
-
-impl std::ops::Deref for StoreRc {
-    type Target = Store;
-
-    fn deref(&self) -> &Store {
-        &self.0
-    }
-}
-
-impl Clone for StoreRc {
-    fn clone(&self) -> StoreRc {
-        StoreRc(self.0.clone())
-    }
-}
-
-impl Drop for StoreRc {
-    fn drop(&mut self) {
-        if Rc::strong_count(&self.0) == 1 && self.is_entered() {
-            self.orphaned.set(true);
-            return;
-        }
-        // SAFETY: dropped once, here.
-        unsafe { ManuallyDrop::drop(&mut self.0) };
-    }
-}
-
-/// A root: keeps its store, and in it the node of an entity, alive.
-pub struct Handle {
-    store: ManuallyDrop<StoreRc>,
-    node: NonNull<Node>,
-    kind: EntityKind,
-    raw: NonNull<u8>,
-}
-
-impl Handle {
-    /// A handle to the entity of this kind at `raw`, which belongs to `node`.
-    ///
-    /// # Safety
-    ///
-    /// All three belong together and are live.
-    pub(super) unsafe fn new<T>(node: NonNull<Node>, kind: EntityKind, raw: NonNull<T>) -> Handle {
-        // SAFETY: the caller's contract.
-        let head = unsafe { node.as_ref() };
-        head.roots.set(head.roots.get() + 1);
-        let store = ManuallyDrop::new(head.store().share());
-        Handle { store, node, kind, raw: raw.cast() }
-    }
-
-    /// The store.
-    pub fn store(&self) -> &StoreRc {
-        &self.store
-    }
-
-    /// What it refers to.
-    pub fn kind(&self) -> EntityKind {
-        self.kind
-    }
-
-    /// The address that is the entity's identity.
-    pub fn raw(&self) -> NonNull<u8> {
-        self.raw
-    }
-
-    /// The node that the entity is, or is a part of.
-    pub(super) fn node(&self) -> NonNull<Node> {
-        self.node
-    }
-
-    /// The head of the node.
-    pub(super) fn head(&self) -> &Node {
-        // SAFETY: the handle keeps the node alive.
-        unsafe { self.node.as_ref() }
-    }
-
-    /// Whether both refer to the same entity.
-    pub fn is(&self, other: &Handle) -> bool {
-        self.raw == other.raw
-    }
-
-    /// The memory that this is a handle to.
-    pub fn memory(&self) -> &Memory {
-        assert_eq!(self.kind, EntityKind::Memory);
-        // SAFETY: the kind says what is there, and the handle keeps it alive.
-        unsafe { self.raw.cast().as_ref() }
-    }
-
-    /// The table that this is a handle to.
-    pub fn table(&self) -> &Table {
-        assert_eq!(self.kind, EntityKind::Table);
-        // SAFETY: the kind says what is there, and the handle keeps it alive.
-        unsafe { self.raw.cast().as_ref() }
-    }
-
-    /// The type of the global that this is a handle to.
-    pub fn global_type(&self) -> GlobalType {
-        assert_eq!(self.kind, EntityKind::Global);
-        if let Some(instance) = self.instance() {
-            return instance.global_type_at(self.raw.cast()).expect("the global is the instance's");
-        }
-        // SAFETY: a global that is no instance's is a node of its own, kept alive by the handle.
-        unsafe { self.node.cast::<HostGlobal>().as_ref() }.global.ty()
-    }
-
-    /// The instance that this is a handle to, or that what this is a handle to belongs to.
-    pub fn instance(&self) -> Option<&Instance> {
-        if self.head().kind != NodeKind::Instance {
-            return None;
-        }
-        // SAFETY: the kind says what the node is, and the handle keeps it alive.
-        Some(unsafe { self.node.cast().as_ref() })
-    }
-
-    /// Attaches data to the entity; it is dropped with the entity or when replaced. Returns what
-    /// was attached before.
-    pub fn attach(&self, data: Option<Box<dyn Any>>) -> Option<Box<dyn Any>> {
-        let mut attachments = self.store.attachments.borrow_mut();
-        let of_node = attachments.entry(self.node).or_default();
-        let key = self.raw.as_ptr() as usize;
-        let old = of_node.iter().position(|(raw, _)| *raw == key);
-        let old = old.map(|at| of_node.swap_remove(at).1);
-        of_node.extend(data.map(|data| (key, data)));
-        if of_node.is_empty() {
-            attachments.remove(&self.node);
-        }
-        old
-    }
-
-    /// Calls `read` with what is attached to the entity.
-    pub fn with_attachment<T>(&self, read: impl FnOnce(Option<&dyn Any>) -> T) -> T {
-        let attachments = self.store.attachments.borrow();
-        let key = self.raw.as_ptr() as usize;
-        let of_node = attachments.get(&self.node).into_iter().flatten();
-        read(of_node.filter(|(raw, _)| *raw == key).map(|(_, data)| &**data).next())
-    }
-
-    /// Counts a link from an instance that imports the entity.
-    pub(super) fn link(&self) {
-        let head = self.head();
-        head.links.set(head.links.get() + 1);
-    }
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Handle {
-        // SAFETY: the parts of a handle belong together and are live.
-        unsafe { Handle::new(self.node, self.kind, self.raw) }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let head = self.head();
-        head.roots.set(head.roots.get() - 1);
-        if head.roots.get() == 0 {
-            self.store.rootless(self.node);
-        }
-        // SAFETY: dropped once, here; only now may the store go.
-        unsafe { ManuallyDrop::drop(&mut self.store) };
-    }
-}
-
-impl std::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} at {:p}", self.kind, self.raw)
-    }
 }
