@@ -21,6 +21,7 @@ SO := $(OUT)/libtenon.so
 STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
 WASMTIME := wasmtime==50.*
+PEER := target/bench/peers/wasmtime
 GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 
@@ -29,7 +30,7 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi headers check check-format check-lints check-rooms \
+.PHONY: all help lib debug bench bench-wasi bench-limits headers check check-format check-lints check-rooms \
   check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
 
@@ -127,20 +128,22 @@ demo: lib ## a C program that runs a real WebAssembly program, and the same from
 	examples/demo.sh $(STAGE)
 
 # Set PEERS to "NAME=LIBRARY…" for others that implement wasm.h.
-bench: lib ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
-	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
-	@[ -d target/bench/peers/wasmtime ] || \
-	  pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
+bench: lib $(PEER) ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/bench.c -o target/bench/bench -ldl
 	python3 benches/run.py target/bench/bench benches/modules tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
 
-bench-wasi: lib ## measure calls of WASI beside Wasmtime; ROUNDS= chooses
-	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
-	@[ -d target/bench/peers/wasmtime ] || \
-	  pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
+bench-wasi: lib $(PEER) ## measure calls of WASI beside Wasmtime; ROUNDS= chooses
 	PYTHONPATH=target/bench/peers python3 benches/run_wasi.py \
 	  $(OUT)/tenon benches/modules/files.wasm
+
+bench-limits: lib ## measure what looking for interrupts and counting fuel cost; ROUNDS= chooses
+	@scripts/need.sh python3=python3
+	python3 benches/run_limits.py $(OUT)/tenon benches/modules/kernels.wasm
+
+$(PEER):
+	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
+	pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
 
 guests: ## rebuild the WebAssembly programs that the tests use
 	@scripts/need.sh $(NEED_GUESTS)

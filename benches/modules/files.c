@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <wasi/api.h>
 
-enum { DIR = 3, CALLS = 2000, RUNS = 20, SMALL = 64, LARGE = 64 << 10 };
+enum { DIR = 3, CALLS = 2000, RUNS = 20, SMALL = 64, LINE = 20, BLOCK = 4 << 10, LARGE = 64 << 10 };
 
 static __wasi_fd_t file;
 static char bytes[LARGE];
@@ -41,8 +41,24 @@ static void write_large(void) {
   must(__wasi_fd_pwrite(file, &buffer, 1, 0, &done));
 }
 
+static void write_block(void) {
+  __wasi_ciovec_t buffer = from(BLOCK);
+  must(__wasi_fd_pwrite(file, &buffer, 1, 0, &done));
+}
+
+/* At the end of the file, which grows. */
+static void write_line(void) {
+  __wasi_ciovec_t buffer = from(LINE);
+  must(__wasi_fd_write(file, &buffer, 1, &done));
+}
+
 static void read_small(void) {
   __wasi_iovec_t buffer = into(SMALL);
+  must(__wasi_fd_pread(file, &buffer, 1, 0, &done));
+}
+
+static void read_block(void) {
+  __wasi_iovec_t buffer = into(BLOCK);
   must(__wasi_fd_pread(file, &buffer, 1, 0, &done));
 }
 
@@ -94,9 +110,12 @@ int main(void) {
   must(__wasi_path_open(DIR, 0, "bench.tmp", __WASI_OFLAGS_CREAT, rights, 0, 0, &file));
   print_best("fd_pwrite, 64 KiB", write_large);
   print_best("fd_pread, 64 KiB", read_large);
+  print_best("fd_pwrite, 4 KiB", write_block);
+  print_best("fd_pread, 4 KiB", read_block);
   print_best("fd_pwrite, 64 bytes", write_small);
   print_best("fd_pread, 64 bytes", read_small);
   print_best("fd_pread, 4 buffers of 16 bytes", read_parts);
+  print_best("fd_write, a line of 20 bytes", write_line);
   print_best("fd_seek", seek);
   print_best("path_open and fd_close", open_and_close);
   print_best("path_filestat_get", look);
