@@ -397,9 +397,10 @@ pub unsafe extern "C" fn wasi_env_initialize_instance(
     guard(false, || initialize().is_some())
 }
 
-/// Gets what a module imports from WASI, in the order of its imports. When it imports other things
-/// too, returns false with null in their places, for the caller to fill; the last error names the
-/// first. Also returns false, with an empty vector, when an argument is null.
+/// Gets what a module imports from WASI, in the order of its imports; for a standalone module of
+/// Emscripten also what it imports from `env`. When it imports other things too, returns false with
+/// null in their places, for the caller to fill; the last error names the first. Also returns false,
+/// with an empty vector, when an argument is null.
 ///
 /// Ownership: borrows store, state and module; the caller owns the vector.
 ///

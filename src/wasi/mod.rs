@@ -368,21 +368,28 @@ impl Wasi {
     }
 
     /// The functions that a module imports, each at its import's place; none at the place of what
-    /// is no function of WASI.
+    /// is no function of WASI. Standalone modules of Emscripten also get what they import from
+    /// `env`.
     ///
     /// # Errors
     ///
     /// When there is no memory.
     pub fn imports(&self, store: &Store, module: &Module) -> Result<Vec<Option<Extern>>, Error> {
-        let imports = module.imports().map(|import| {
+        let mut imports = match emscripten::is_standalone(module) {
+            true => self.emscripten_imports(store, module)?,
+            false => module.imports().map(|_| None).collect(),
+        };
+        for (import, place) in module.imports().zip(&mut imports) {
             let ty = match &import.ty {
                 ExternType::Func(ty) => Some(ty),
                 _ => None,
             };
-            let func = self.function(store, import.module, import.name, ty).transpose()?;
-            Ok(func.map(Extern::from))
-        });
-        imports.collect()
+            if place.is_none() {
+                let func = self.function(store, import.module, import.name, ty).transpose()?;
+                *place = func.map(Extern::from);
+            }
+        }
+        Ok(imports)
     }
 
     /// Names the memory of guests that have none themselves, for instance because their functions

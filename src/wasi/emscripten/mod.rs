@@ -20,7 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::{Context, MODULE, Wasi};
-use crate::engine::{Error, ExternType, Instance, Linker, Module};
+use crate::engine::{Error, Extern, ExternType, Instance, Linker, Module, Store};
 use exceptions::Exceptions;
 use stat::StatLayout;
 
@@ -50,6 +50,22 @@ impl Wasi {
     ///
     /// When there is no memory.
     pub fn define_emscripten(&self, linker: &mut Linker, module: &Module) -> Result<(), Error> {
+        let found = self.emscripten_imports(linker.store(), module)?;
+        for (import, found) in module.imports().zip(found) {
+            if let Some(found) = found {
+                linker.define(import.module, import.name, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// The functions of Emscripten's that a module imports, each at its import's place; none at the
+    /// place of anything else.
+    pub(super) fn emscripten_imports(
+        &self,
+        store: &Store,
+        module: &Module,
+    ) -> Result<Vec<Option<Extern>>, Error> {
         let state = Rc::new(State {
             wasi: self.context.clone(),
             cwd: RefCell::new("/".to_owned()),
@@ -57,20 +73,27 @@ impl Wasi {
             temp_ret: Cell::new(0),
             exceptions: Exceptions::of(module),
         });
-        let store = linker.store().clone();
-        for import in module.imports() {
-            let ExternType::Func(ty) = &import.ty else { continue };
+        let imports = module.imports().map(|import| {
+            let ExternType::Func(ty) = &import.ty else { return Ok(None) };
             let func = match import.module {
-                ENV => functions::of_env(&store, &state, import.name, ty),
-                MODULE => functions::of_wasi(&store, &state, import.name, ty),
+                ENV => functions::of_env(store, &state, import.name, ty),
+                MODULE => functions::of_wasi(store, &state, import.name, ty),
                 _ => None,
             };
-            if let Some(func) = func {
-                linker.define(import.module, import.name, func?);
-            }
-        }
-        Ok(())
+            Ok(func.transpose()?.map(Extern::from))
+        });
+        imports.collect()
     }
+}
+
+/// Whether Emscripten has made a module so that it can be run as a module of WASI: it exports
+/// `_start`, and imports a function whose name is Emscripten's alone. Other hosts have functions in
+/// `env` too.
+pub(super) fn is_standalone(module: &Module) -> bool {
+    const OWN: [&str; 5] = ["emscripten_", "_emscripten_", "__syscall_", "invoke_", "setTempRet"];
+    let is_own = |name: &str| OWN.iter().any(|start| name.starts_with(start));
+    module.exports().any(|export| export.name == "_start")
+        && module.imports().any(|import| import.module == ENV && is_own(import.name))
 }
 
 /// Whether a module has to be started by [`start`]: it exports `main` and what Emscripten exports
