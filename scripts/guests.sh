@@ -30,9 +30,15 @@ fetch() {
   dir=$base/src/$1-$2
   [ -d "$dir" ] && return
   apt=$base/apt
-  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb-src http://deb.debian.org/debian bookworm main" >"$apt/sources.list"
-  set -- "$1" "$2" -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
+  # The system's own sources of packages, for their sources.
+  for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    [ -e "$list" ] && sed -n 's/^deb /deb-src /p' "$list"
+  done >"$apt/parts/system.list"
+  for list in /etc/apt/sources.list.d/*.sources; do
+    [ -e "$list" ] && sed 's/^Types:.*/Types: deb-src/' "$list" >"$apt/parts/$(basename "$list")"
+  done
+  set -- "$1" "$2" -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$apt/parts" \
     -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache"
   package=$1
   version=$2
