@@ -29,7 +29,7 @@ case $mode in
 esac
 case $mode in
   valgrind)
-    run="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+    run="valgrind -q --fair-sched=try --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
     export TEST_EXPLICIT_CHECKS=1 TEST_VALGRIND=1 ;;
   tsan)
     run="setarch -R"
