@@ -323,7 +323,7 @@ static void a_real_program_is_kept_out(void) {
     "/etc/passwd", "/data/../denied/file", "/data/link", "/data/absolute", "denied/file",
     by_host_name, "/data/missing",
   };
-  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+  for (size_t i = 0; i < sizeof outside / sizeof *outside; i += rounds(1, 3)) {
     struct outcome outcome = squeeze(&program, "c", outside[i]);
     check(outcome.exited && outcome.status == 2 && strstr(outcome.errors, outside[i]));
     check(!outcome.output[0]);
