@@ -33,6 +33,15 @@ const FLAGS: &[(Feature, WasmFeatures)] = &[
     (Feature::ExtendedConst, WasmFeatures::EXTENDED_CONST),
     (Feature::MultiMemory, WasmFeatures::MULTI_MEMORY),
     (Feature::TailCall, WasmFeatures::TAIL_CALL),
+    (Feature::FunctionReferences, WasmFeatures::FUNCTION_REFERENCES),
+    (Feature::Gc, WasmFeatures::GC),
+    (Feature::Exceptions, WasmFeatures::EXCEPTIONS),
+    (Feature::LegacyExceptions, WasmFeatures::LEGACY_EXCEPTIONS),
+    (Feature::Memory64, WasmFeatures::MEMORY64),
+    (Feature::RelaxedSimd, WasmFeatures::RELAXED_SIMD),
+    (Feature::Threads, WasmFeatures::THREADS),
+    (Feature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC),
+    (Feature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES),
 ];
 
 fn flags(features: Features) -> WasmFeatures {

@@ -50,6 +50,26 @@ features! {
     MultiMemory = 8, "multi-memory", true;
     /// `return_call` and `return_call_indirect`.
     TailCall = 9, "tail-call", true;
+    /// References to functions of one type, references that are never null.
+    FunctionReferences = 10, "function-references", false;
+    /// Structs, arrays and their kin, which the engine frees.
+    Gc = 11, "gc", false;
+    /// `try_table`, `throw` and `throw_ref`.
+    Exceptions = 12, "exceptions", false;
+    /// `try`, `catch` and their kin, as exceptions were before they became part of the standard.
+    LegacyExceptions = 13, "legacy-exceptions", false;
+    /// Memories and tables with 64-bit addresses.
+    Memory64 = 14, "memory64", false;
+    /// Vector instructions whose results may depend on the machine.
+    RelaxedSimd = 15, "relaxed-simd", false;
+    /// Shared memories and atomic instructions.
+    Threads = 16, "threads", false;
+    /// 128-bit additions, subtractions and products.
+    WideArithmetic = 17, "wide-arithmetic", false;
+    /// Memories with pages of one byte.
+    CustomPageSizes = 18, "custom-page-sizes", false;
+    /// The section that says which way a branch is likely to go.
+    BranchHinting = 19, "branch-hinting", false;
 }
 
 impl Feature {
@@ -125,9 +145,10 @@ mod tests {
     #[test]
     fn sets_remember() {
         let mut features = Features::default();
+        let count = features.iter().count();
         assert!(features.has(Feature::Simd));
         features.set(Feature::Simd, false);
         assert!(!features.has(Feature::Simd) && features.has(Feature::TailCall));
-        assert_eq!(features.iter().count(), Feature::ALL.len() - 1);
+        assert_eq!(features.iter().count(), count - 1);
     }
 }
