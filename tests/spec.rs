@@ -21,7 +21,7 @@ struct Suite {
 }
 
 /// The modes of the engine: a name, and what makes `tenon wast` run in it.
-const MODES: [(&str, &[&str]); 7] = [
+const MODES: [(&str, &[&str]); 8] = [
     ("guard pages", &[]),
     ("explicit checks", &["--explicit-checks"]),
     ("checked, memories that move", &["--memory-reservation", "100000"]),
@@ -29,6 +29,7 @@ const MODES: [(&str, &[&str]); 7] = [
     ("lazy, explicit checks", &["--lazy", "--explicit-checks"]),
     ("with fuel and interrupts", &["--metered", "--interruptible"]),
     ("the same, explicit checks", &["--metered", "--interruptible", "--explicit-checks"]),
+    ("collecting at every allocation", &["--collect-always"]),
 ];
 
 /// Scripts that do not pass: suite, file, reason.
@@ -77,6 +78,7 @@ fn shipped() -> Vec<Suite> {
         suite("tail-call", &[], proposal(Proposal::TailCall)),
         suite("multi-memory", &[], proposal(Proposal::MultiMemory)),
         suite("extended-const", &[], proposal(Proposal::ExtendedConst)),
+        suite("gc", &["multi-memory"], proposal(Proposal::GC)),
         suite("function-references", &["multi-memory"], proposal(Proposal::FunctionReferences)),
     ]
 }
