@@ -149,6 +149,12 @@ WASM_API_EXTERN void tenon_last_error_clear(void);
 WASM_API_EXTERN const char *tenon_feature_name(size_t index);
 
 /*
+ Returns whether a feature (see `tenon_feature_name`) is on unless it is switched off; false for
+ numbers that no feature has.
+ */
+WASM_API_EXTERN bool tenon_feature_is_default(size_t index);
+
+/*
  Switches a WebAssembly feature on or off by its name (see `tenon_feature_name`). Modules that
  need a feature that is off are invalid.
 

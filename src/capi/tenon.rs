@@ -13,7 +13,7 @@ use super::object::{wasm_module_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::trap::StoredTrap;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
-use crate::engine::{Compilation, Config, Feature, Module};
+use crate::engine::{Compilation, Config, Feature, Features, Module};
 use crate::wasi::Exit;
 
 /// Whether a call has succeeded, or what kind of error it has met (`tenon_error_code_enum`): 0 for
@@ -145,6 +145,14 @@ pub extern "C" fn tenon_feature_name(index: usize) -> *const c_char {
         });
         names.get(index).map_or(std::ptr::null(), |name| name.as_ptr())
     })
+}
+
+/// Returns whether a feature (see `tenon_feature_name`) is on unless it is switched off; false for
+/// numbers that no feature has.
+#[unsafe(no_mangle)]
+pub extern "C" fn tenon_feature_is_default(index: usize) -> bool {
+    let feature = Feature::ALL.get(index);
+    guard(false, || feature.is_some_and(|feature| Features::default().has(*feature)))
 }
 
 /// Changes settings; the kind of error when that fails.
