@@ -23,5 +23,6 @@ pub mod store;
 mod sys;
 pub mod table;
 pub mod trap;
+pub mod types;
 
 pub use sys::{without_signals, without_sigpipe};

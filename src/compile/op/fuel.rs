@@ -25,11 +25,15 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::Br { .. }
             | Op::BrIf { .. }
             | Op::BrTable { .. }
+            | Op::BrOnNull { .. }
+            | Op::BrOnNonNull { .. }
             | Op::Return
             | Op::Call { .. }
             | Op::CallIndirect { .. }
             | Op::ReturnCall { .. }
             | Op::ReturnCallIndirect { .. }
+            | Op::CallRef { .. }
+            | Op::ReturnCallRef { .. }
             | Op::MemoryCopy { .. }
             | Op::MemoryFill { .. }
             | Op::MemoryInit { .. }

@@ -26,7 +26,7 @@ use crate::vm::global::Global;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
-use crate::vm::refs::{ExternNode, Externs};
+use crate::vm::refs::{ExternNode, Externs, ObjectNode};
 use crate::vm::table::Table;
 use crate::wasm::{MemoryType, TableType, TrapCode};
 
@@ -113,6 +113,8 @@ pub enum NodeKind {
     Global,
     /// An [`ExternNode`].
     Extern,
+    /// An [`ObjectNode`].
+    Object,
 }
 
 impl Node {
@@ -558,7 +560,7 @@ unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
                 super::refs::trace_global(host.node.store(), vm, ty, visit);
             }
             NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(visit),
-            NodeKind::Func | NodeKind::Memory => {}
+            NodeKind::Func | NodeKind::Memory | NodeKind::Object => {}
         }
     }
 }
@@ -596,6 +598,7 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Memory => drop(Box::from_raw(node.cast::<HostMemory>().as_ptr())),
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
+            NodeKind::Object => drop(Box::from_raw(node.cast::<ObjectNode>().as_ptr())),
             NodeKind::Extern => {
                 Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);
             }
