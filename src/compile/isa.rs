@@ -76,9 +76,7 @@ fn finish(
     flags: &settings::Flags,
 ) -> Result<OwnedTargetIsa, CompileError> {
     let builder = builder.map_err(CompileError::unsupported_cpu)?;
-    builder
-        .finish(flags.clone())
-        .map_err(|error| CompileError::unsupported_cpu(&error.to_string()))
+    builder.finish(flags.clone()).map_err(|error| CompileError::unsupported_cpu(&error.to_string()))
 }
 
 /// Without these the code generator would call functions for rounding and shuffling.

@@ -69,10 +69,7 @@ mod tests {
     #[test]
     fn sections_say_what_is_likely() {
         let two_functions = [2, 0, 2, 3, 1, 0, 0x80, 1, 1, 1, 2, 1, 5, 1, 1];
-        assert_eq!(
-            hints(&two_functions),
-            [vec![(3, false), (128, true)], vec![], vec![(5, true)]]
-        );
+        assert_eq!(hints(&two_functions), [vec![(3, false), (128, true)], vec![], vec![(5, true)]]);
     }
 
     #[test]

@@ -201,7 +201,6 @@ const VALUES: &[Value] = &[
         seen: |n| n + 1000,
         // No function of the host's reaches fields.
         from_host: |instance, _| change_back(instance),
-        ..MEMORY
     },
     Value {
         // Besides, see `fuel_is_counted_wherever_it_is_consumed`.
@@ -440,7 +439,7 @@ impl Value {
             )
             .replace("LOOK", self.look)
             .replace("CHANGE", &change);
-        let exports = imports.is_empty().then_some("").unwrap_or_else(|| self.export_again());
+        let exports = if imports.is_empty() { "" } else { self.export_again() };
         let start = if starts { "(start $begin)" } else { "" };
         let declared = if imported { "(elem declare func $f0 $f1)" } else { "" };
         format!(
