@@ -30,7 +30,7 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits headers check check-format check-lints check-rooms \
+.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide headers check check-format check-lints check-rooms \
   check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
 
@@ -90,7 +90,8 @@ test: lib debug ## prove everything; the last line counts
 
 test-rust:
 	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
-	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests
+	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests \
+	  --test wasm3
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -140,6 +141,10 @@ bench-wasi: lib $(PEER) ## measure calls of WASI beside Wasmtime; ROUNDS= choose
 bench-limits: lib ## measure what looking for interrupts and counting fuel cost; ROUNDS= chooses
 	@scripts/need.sh python3=python3
 	python3 benches/run_limits.py $(OUT)/tenon benches/modules/kernels.wasm
+
+bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
+	@scripts/need.sh python3=python3
+	python3 benches/run_wide.py $(OUT)/tenon benches/wide.wat
 
 $(PEER):
 	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip

@@ -149,6 +149,12 @@ WASM_API_EXTERN void tenon_last_error_clear(void);
 WASM_API_EXTERN const char *tenon_feature_name(size_t index);
 
 /*
+ Returns whether a feature (see `tenon_feature_name`) is on unless it is switched off; false for
+ numbers that no feature has.
+ */
+WASM_API_EXTERN bool tenon_feature_is_default(size_t index);
+
+/*
  Switches a WebAssembly feature on or off by its name (see `tenon_feature_name`). Modules that
  need a feature that is off are invalid.
 
@@ -204,7 +210,7 @@ WASM_API_EXTERN tenon_error_code_t tenon_config_max_stack_set(wasm_config_t *con
 
 /*
  Sets whether every NaN that an operation makes is the canonical one, so that results do not
- depend on the machine. Off by default.
+ depend on the machine. Includes `tenon_config_relaxed_simd_deterministic_set`. Off by default.
 
  Ownership: borrows the settings.
 
@@ -215,6 +221,33 @@ WASM_API_EXTERN tenon_error_code_t tenon_config_max_stack_set(wasm_config_t *con
 WASM_API_EXTERN
 tenon_error_code_t tenon_config_nan_canonicalization_set(wasm_config_t *config,
                                                          bool on);
+
+/*
+ Sets whether relaxed vector instructions have the results of the specification's deterministic
+ profile, the same on every machine, instead of those that are the fastest on this one. Off by
+ default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_relaxed_simd_deterministic_set(wasm_config_t *config,
+                                                               bool on);
+
+/*
+ Sets whether code uses only what every supported processor has, so that serialized modules can
+ be used on others than this one, by engines with the same setting. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_baseline_cpu_set(wasm_config_t *config, bool on);
 
 /*
  Sets whether each function is compiled when it is called for the first time, instead of all when

@@ -480,6 +480,8 @@ static void settings(void) {
   check(tenon_config_memory_reservation_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_config_max_stack_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_config_nan_canonicalization_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_relaxed_simd_deterministic_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_baseline_cpu_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_lazy_compilation_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_last_error_code() == TENON_ERROR_ARGUMENT);
   complains(tenon_engine_reinstall_signal_handlers(NULL));

@@ -43,9 +43,7 @@ impl Artifact {
         let mut w = Writer(Vec::with_capacity(self.module.len() * 4));
         w.bytes(VERSION.as_bytes());
         w.bytes(self.target.as_bytes());
-        w.byte(u8::from(self.settings.signals));
-        let settings = &self.settings;
-        for flag in [settings.canonicalize_nans, settings.interruptible, settings.fuel] {
+        for flag in self.settings.flags() {
             w.byte(u8::from(flag));
         }
         w.byte(u8::from(self.memories == MemoryStyle::Guarded));
@@ -92,6 +90,8 @@ impl Artifact {
             canonicalize_nans: r.flag()?,
             interruptible: r.flag()?,
             fuel: r.flag()?,
+            relaxed_simd_deterministic: r.flag()?,
+            baseline_cpu: r.flag()?,
         };
         let memories = if r.flag()? { MemoryStyle::Guarded } else { MemoryStyle::Checked };
         let features = r.small()?;
@@ -279,6 +279,8 @@ mod tests {
                 canonicalize_nans: false,
                 interruptible: true,
                 fuel: false,
+                relaxed_simd_deterministic: true,
+                baseline_cpu: false,
             },
             memories: MemoryStyle::Guarded,
             features: 0x3ff,

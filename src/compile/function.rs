@@ -10,6 +10,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
 use super::op::control;
+use super::op::hint::Hints;
 use super::trampoline::with_stack_check;
 use super::{CompileError, Compiler, Scratch, Source, op};
 use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
@@ -41,7 +42,8 @@ pub(super) fn compile(
     let body = FunctionBody::new(reader);
 
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-    let translated = translate(&mut builder, compiler, source, ty, &body);
+    let hints = Hints::new(source.module.branch_hints.of(func_index));
+    let translated = translate(&mut builder, compiler, source, ty, &body, hints);
     let context_slot = match translated {
         Ok(slot) => slot,
         Err(error) => {
@@ -141,6 +143,7 @@ fn translate<'a>(
     source: &Source,
     ty: &FuncType,
     body: &FunctionBody,
+    hints: Hints,
 ) -> Result<StackSlot, CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -159,6 +162,7 @@ fn translate<'a>(
         locals: Vec::new(),
         reachable: true,
         consumed: 0,
+        hints,
     };
     if !compiler.signals() {
         check_stack(&mut t);
@@ -170,6 +174,7 @@ fn translate<'a>(
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
+        t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
     }
     t.end_function(exit);
@@ -265,6 +270,7 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) reachable: bool,
     /// Fuel for what has been translated since the last that was consumed.
     pub(super) consumed: i64,
+    pub(super) hints: Hints<'b>,
 }
 
 /// A block that is open.

@@ -8,6 +8,7 @@ use wasmparser::{
     ValidPayload, Validator, WasmFeatures,
 };
 
+use super::hints::{self, BranchHints};
 use super::{
     Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Entity, EntityType,
     Export, Import, ModuleInfo, ParseError, SegmentMode,
@@ -202,6 +203,9 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
         Payload::CustomSection(section) => {
             let start = section.data_offset() as usize;
             let range = start..start + section.data().len();
+            if section.name() == hints::SECTION && info.features.has(Feature::BranchHinting) {
+                info.branch_hints = BranchHints::parse(section.data());
+            }
             info.custom_sections.push((section.name().to_owned(), range));
         }
         Payload::Version { .. }

@@ -61,15 +61,15 @@ features! {
     /// Memories and tables with 64-bit addresses.
     Memory64 = 14, "memory64", false;
     /// Vector instructions whose results may depend on the machine.
-    RelaxedSimd = 15, "relaxed-simd", false;
+    RelaxedSimd = 15, "relaxed-simd", true;
     /// Shared memories and atomic instructions.
     Threads = 16, "threads", false;
     /// 128-bit additions, subtractions and products.
-    WideArithmetic = 17, "wide-arithmetic", false;
+    WideArithmetic = 17, "wide-arithmetic", true;
     /// Memories with pages of one byte.
     CustomPageSizes = 18, "custom-page-sizes", false;
     /// The section that says which way a branch is likely to go.
-    BranchHinting = 19, "branch-hinting", false;
+    BranchHinting = 19, "branch-hinting", true;
 }
 
 impl Feature {

@@ -6,6 +6,7 @@ mod cast;
 pub(super) mod control;
 mod convert;
 mod fuel;
+pub(super) mod hint;
 mod memory;
 mod numeric;
 mod object;
@@ -13,6 +14,7 @@ mod reference;
 mod simd;
 mod table;
 mod variable;
+mod wide;
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, types::*};
@@ -246,6 +248,11 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I32Extend8S | Op::I64Extend8S => numeric::extend_low(t, I8),
         Op::I32Extend16S | Op::I64Extend16S => numeric::extend_low(t, I16),
         Op::I64Extend32S => numeric::extend_low(t, I32),
+
+        Op::I64Add128 => wide::binary(t, |b, x, y| b.iadd(x, y)),
+        Op::I64Sub128 => wide::binary(t, |b, x, y| b.isub(x, y)),
+        Op::I64MulWideS => wide::multiply(t, |b, ty, x| b.sextend(ty, x)),
+        Op::I64MulWideU => wide::multiply(t, |b, ty, x| b.uextend(ty, x)),
 
         Op::F32Abs | Op::F64Abs => numeric::unary(t, |b, x| b.fabs(x)),
         Op::F32Neg | Op::F64Neg => numeric::unary(t, |b, x| b.fneg(x)),
