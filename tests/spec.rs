@@ -70,13 +70,16 @@ fn main() -> ExitCode {
 
 /// The suites of the crate that Tenon implements.
 fn shipped() -> Vec<Suite> {
-    let later: &[&str] = &["multi-memory", "tail-call", "extended-const"];
+    let later: &[&str] = &["multi-memory", "tail-call", "extended-const", "memory64"];
     vec![
         suite("wasm-v2", later, spec(SpecVersion::V2)),
         suite("simd", &[], proposal(Proposal::Simd)),
         suite("tail-call", &[], proposal(Proposal::TailCall)),
         suite("multi-memory", &[], proposal(Proposal::MultiMemory)),
         suite("extended-const", &[], proposal(Proposal::ExtendedConst)),
+        suite("memory64", &["multi-memory"], proposal(Proposal::Memory64)),
+        suite("threads", &["multi-memory", "reference-types"], proposal(Proposal::Threads)),
+        suite("custom-page-sizes", &[], proposal(Proposal::CustomPageSizes)),
     ]
 }
 

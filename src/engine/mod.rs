@@ -16,6 +16,7 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod shared;
 mod store;
 mod table;
 mod tiers;
@@ -41,6 +42,7 @@ pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use shared::SharedMemory;
 pub use store::Store;
 pub use table::Table;
 pub use value::Val;
@@ -48,8 +50,8 @@ pub use value::Val;
 pub use crate::vm::without_sigpipe;
 
 pub use crate::wasm::{
-    ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
-    PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+    AddressType, ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits,
+    MemoryType, PAGE_SIZE, RefType, TableType, TrapCode, ValType,
 };
 
 /// Settings and code that stores and modules share. Cloning it gives another handle to the same.

@@ -13,8 +13,8 @@ use super::{
     Export, Import, ModuleInfo, ParseError, SegmentMode,
 };
 use crate::wasm::{
-    Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex,
-    MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
+    AddressType, Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits,
+    MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.
@@ -292,11 +292,23 @@ fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, UnsupportedType> {
 
 fn table_type(ty: wasmparser::TableType) -> Result<TableType, UnsupportedType> {
     let limits = Limits { min: ty.initial, max: ty.maximum };
-    Ok(TableType { element: ref_type(ty.element_type)?, limits })
+    let element = ref_type(ty.element_type)?;
+    Ok(TableType { element, limits, address: address_type(ty.table64) })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } }
+    let plain = MemoryType::new(Limits { min: ty.initial, max: ty.maximum });
+    MemoryType {
+        address: address_type(ty.memory64),
+        // Validation admits no others than 0 and 16.
+        page_size_log2: ty.page_size_log2.map_or(plain.page_size_log2, |log2| log2 as u8),
+        shared: ty.shared,
+        ..plain
+    }
+}
+
+fn address_type(wide: bool) -> AddressType {
+    if wide { AddressType::I64 } else { AddressType::I32 }
 }
 
 fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType, UnsupportedType> {

@@ -11,11 +11,9 @@ pub use features::{Feature, Features};
 pub use index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 pub use trap::TrapCode;
 pub use types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+    AddressType, ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
+    TableType, ValType,
 };
 
-/// Bytes in one page of linear memory (core spec, section 4.2.8).
+/// Bytes in one page of an ordinary linear memory (core spec, section 4.2.8).
 pub const PAGE_SIZE: u64 = 1 << 16;
-
-/// The most pages a 32-bit memory can have: 4 GiB.
-pub const MAX_PAGES_32: u64 = 1 << 16;
