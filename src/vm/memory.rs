@@ -99,9 +99,13 @@ pub(super) fn reserve(style: MemoryStyle, len: u64) -> Result<Mapping, String> {
         MemoryStyle::Guarded => REACH_32 + GUARD_SIZE,
         MemoryStyle::Checked => len.max(1),
     };
+    Mapping::reserve(whole_pages(len)?).map_err(out_of_memory)
+}
+
+/// The bytes of the system's pages that have room for `len`.
+fn whole_pages(len: u64) -> Result<usize, String> {
     let len = usize::try_from(len).ok().and_then(|len| len.checked_next_multiple_of(page()));
-    let len = len.ok_or_else(|| out_of_memory("it is larger than the address space"))?;
-    Mapping::reserve(len).map_err(out_of_memory)
+    len.ok_or_else(|| out_of_memory("it is larger than the address space"))
 }
 
 /// Makes the first `size` bytes of a mapping accessible, of which `committed` are. Returns how many
@@ -294,33 +298,44 @@ impl Memory {
         if size <= committed.get() {
             return Ok(());
         }
-        let there = mapping.take().expect("memories have their mapping");
-        if size <= there.len() {
-            let done = commit(&there, committed.get(), size);
-            mapping.set(Some(there));
-            committed.set(done.map_err(out_of_memory)?);
-            return Ok(());
+        let mut there = mapping.take().expect("memories have their mapping");
+        if size > there.len() {
+            debug_assert_eq!(self.style, MemoryStyle::Checked);
+            there = match enlarge(there, committed.get(), size as u64, most_bytes(&self.ty)) {
+                Ok(larger) => larger,
+                Err(there) => {
+                    mapping.set(Some(there));
+                    return Err(out_of_memory("there is no room for it"));
+                }
+            };
         }
-        debug_assert_eq!(self.style, MemoryStyle::Checked);
-        // Grown once, it will grow again: half as much more, up to the maximum.
-        let (size64, most) = (size as u64, most_bytes(&self.ty));
-        let larger = size64.saturating_add(size64 / 2).min(most).max(size64);
-        let new = reserve(MemoryStyle::Checked, larger).and_then(|new| {
-            let committed = commit(&new, 0, size).map_err(out_of_memory)?;
-            Ok((new, committed))
-        });
-        let (new, new_committed) = match new {
-            Ok(new) => new,
-            Err(error) => {
-                mapping.set(Some(there));
-                return Err(error);
-            }
-        };
-        // SAFETY: both mappings are accessible for `len` bytes and do not overlap.
-        unsafe { std::ptr::copy_nonoverlapping(there.base(), new.base(), self.len()) };
-        self.install(new, new_committed);
-        Ok(())
+        let done = commit(&there, committed.get(), size);
+        self.install(there, *done.as_ref().unwrap_or(&committed.get()));
+        done.map(drop).map_err(out_of_memory)
     }
+}
+
+/// Makes a mapping larger, elsewhere if need be; keeps its first `used` bytes. Grown once, it will
+/// grow again: it gets room for half as much more, up to `most`, if the system has that.
+///
+/// # Errors
+///
+/// The mapping as it was.
+fn enlarge(mut there: Mapping, used: usize, size: u64, most: u64) -> Result<Mapping, Mapping> {
+    for wanted in [size.saturating_add(size / 2).min(most).max(size), size] {
+        let Ok(len) = whole_pages(wanted) else { continue };
+        there = match there.enlarge(used, len) {
+            Ok(larger) => return Ok(larger),
+            Err(there) => there,
+        };
+        let Ok(new) = Mapping::reserve(len) else { continue };
+        if new.make_writable(0..used).is_ok() {
+            // SAFETY: both mappings are accessible for so many bytes and do not overlap.
+            unsafe { std::ptr::copy_nonoverlapping(there.base(), new.base(), used) };
+            return Ok(new);
+        }
+    }
+    Err(there)
 }
 
 /// The size of a memory, which other threads may change if it is shared.
@@ -338,7 +353,7 @@ pub(super) fn set_len(vm: NonNull<VMMemory>, len: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::Limits;
+    use crate::wasm::{AddressType, Limits};
 
     fn memory(min: u64, max: Option<u64>, reservation: u64, vm: &mut VMMemory) -> Memory {
         let ty = MemoryType::new(Limits { min, max });
@@ -384,6 +399,32 @@ mod tests {
             assert_eq!(memory.base().add(6 * 65536 - 1).read(), 0);
         }
         assert_eq!(memory.grow(0), Some(6));
+        assert_eq!(memory.grow(u64::MAX), None);
+    }
+
+    #[test]
+    fn growing_untouched_memory_takes_none() {
+        let mut vm = empty();
+        let ty = MemoryType {
+            address: AddressType::I64,
+            ..MemoryType::new(Limits { min: 1, max: None })
+        };
+        let config = MemoryConfig { reservation: 0, signals: true };
+        let memory = Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).unwrap();
+        // SAFETY: the first page is there.
+        unsafe { memory.base().add(77).write(7) };
+        // Copying so much would be noticed.
+        let much = 1 << 18;
+        assert_eq!(memory.grow(much), Some(1));
+        // SAFETY: so much is there.
+        unsafe { memory.base().add(16 << 30).write(8) };
+        assert_eq!(memory.grow(much), Some(1 + much));
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!((memory.base().add(77).read(), memory.base().add(16 << 30).read()), (7, 8));
+            assert_eq!(memory.base().add(memory.len() - 1).read(), 0);
+        }
+        assert_eq!(memory.grow(1 << 47), None, "beyond the address space");
         assert_eq!(memory.grow(u64::MAX), None);
     }
 
