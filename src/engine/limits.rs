@@ -233,8 +233,13 @@ impl Deadlines {
             // The embedder's signals are not for this thread.
             let thread = without_signals(|| builder.spawn(move || queue.wait_for_all()))
                 .map_err(|e| Error::Limit(format!("no thread to wait for deadlines: {e}")))?;
-            state.thread = Some((process, thread));
+            let old = state.thread.replace((process, thread));
             state.leaving = false;
+            if let Some((_, old)) = old.filter(|(of, _)| *of == process) {
+                // It has left the queue for good, and ends without taking the lock again: whoever
+                // drops the engine waits for the new one only.
+                let _ = old.join();
+            }
         }
         let key = (time, state.next);
         state.next += 1;
