@@ -21,7 +21,7 @@ struct Suite {
 }
 
 /// The modes of the engine: a name, and what makes `tenon wast` run in it.
-const MODES: [(&str, &[&str]); 7] = [
+const MODES: [(&str, &[&str]); 8] = [
     ("guard pages", &[]),
     ("explicit checks", &["--explicit-checks"]),
     ("checked, memories that move", &["--memory-reservation", "100000"]),
@@ -29,6 +29,7 @@ const MODES: [(&str, &[&str]); 7] = [
     ("lazy, explicit checks", &["--lazy", "--explicit-checks"]),
     ("with fuel and interrupts", &["--metered", "--interruptible"]),
     ("the same, explicit checks", &["--metered", "--interruptible", "--explicit-checks"]),
+    ("collecting at every allocation", &["--collect-always"]),
 ];
 
 /// Scripts that do not pass: suite, file, reason.
@@ -70,13 +71,16 @@ fn main() -> ExitCode {
 
 /// The suites of the crate that Tenon implements.
 fn shipped() -> Vec<Suite> {
-    let later: &[&str] = &["multi-memory", "tail-call", "extended-const", "memory64"];
+    let later: &[&str] =
+        &["multi-memory", "tail-call", "extended-const", "function-references", "memory64"];
     vec![
         suite("wasm-v2", later, spec(SpecVersion::V2)),
         suite("simd", &[], proposal(Proposal::Simd)),
         suite("tail-call", &[], proposal(Proposal::TailCall)),
         suite("multi-memory", &[], proposal(Proposal::MultiMemory)),
         suite("extended-const", &[], proposal(Proposal::ExtendedConst)),
+        suite("gc", &["multi-memory"], proposal(Proposal::GC)),
+        suite("function-references", &["multi-memory"], proposal(Proposal::FunctionReferences)),
         suite("memory64", &["multi-memory"], proposal(Proposal::Memory64)),
         suite("threads", &["multi-memory", "reference-types"], proposal(Proposal::Threads)),
         suite("custom-page-sizes", &[], proposal(Proposal::CustomPageSizes)),

@@ -15,8 +15,7 @@ use super::{CompileError, Compiler, Scratch, Source, op};
 use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
-use crate::module;
-use crate::wasm::{DefinedFuncIndex, FuncType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
 
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
@@ -117,6 +116,11 @@ fn collect(
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
     }
+    for (return_offset, size, map) in buffer.user_stack_maps() {
+        let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
+        sites.roots.extend(places);
+    }
+    sites.roots.sort();
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
@@ -127,6 +131,7 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
 /// Fills the builder with the function; the slot in which its frames keep their context.
@@ -229,7 +234,7 @@ fn declare_locals(
 ) -> Result<(), CompileError> {
     for (i, ty) in ty.params().iter().enumerate() {
         let value = t.b.block_params(entry)[i + 1];
-        let variable = t.b.declare_var(clif_type(*ty));
+        let variable = t.declare_local(*ty);
         t.b.def_var(variable, value);
         t.locals.push(variable);
     }
@@ -238,7 +243,7 @@ fn declare_locals(
         let ty = t.value_type(ty)?;
         let zero = t.zero(clif_type(ty));
         for _ in 0..count {
-            let variable = t.b.declare_var(clif_type(ty));
+            let variable = t.declare_local(ty);
             t.b.def_var(variable, zero);
             t.locals.push(variable);
         }
@@ -315,14 +320,50 @@ impl Translator<'_, '_> {
     pub(super) fn block_with_params(&mut self, types: &[ValType]) -> Block {
         let block = self.b.create_block();
         for ty in types {
-            self.b.append_block_param(block, clif_type(*ty));
+            let value = self.b.append_block_param(block, clif_type(*ty));
+            self.track(value, *ty);
         }
         block
     }
 
+    fn declare_local(&mut self, ty: ValType) -> Variable {
+        let variable = self.b.declare_var(clif_type(ty));
+        if self.is_tracked(ty) {
+            self.b.declare_var_needs_stack_map(variable);
+        }
+        variable
+    }
+
+    /// Whether the collector has to find values of this type on the stack.
+    fn is_tracked(&self, ty: ValType) -> bool {
+        let has_heap = self.env.source.module.features.has(Feature::Gc);
+        has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
+    }
+
+    /// Lets the collector find `value`, if it is of a type of which it moves or frees what is
+    /// referred to. To be called with whatever comes from memory, from a call or into a block.
+    pub(super) fn track(&mut self, value: Value, ty: ValType) {
+        if self.is_tracked(ty) {
+            self.b.declare_value_needs_stack_map(value);
+        }
+    }
+
+    /// Pushes a value of this type, see [`Translator::track`].
+    pub(super) fn push_tracked(&mut self, value: Value, ty: ValType) {
+        self.track(value, ty);
+        self.push(value);
+    }
+
     /// Our form of a type in the code section.
     pub(super) fn value_type(&self, ty: wasmparser::ValType) -> Result<ValType, CompileError> {
-        module::value_type(ty).map_err(|_| CompileError(format!("unsupported type {ty}")))
+        let ty = self.env.source.module.value_type(ty);
+        ty.map_err(|_| CompileError("unsupported type".to_owned()))
+    }
+
+    /// Our form of a heap type in the code section.
+    pub(super) fn heap_type(&self, ty: wasmparser::HeapType) -> Result<HeapType, CompileError> {
+        let ty = self.env.source.module.heap_type(ty);
+        ty.map_err(|_| CompileError("unsupported type".to_owned()))
     }
 
     /// Zero, null for references.

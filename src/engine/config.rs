@@ -18,6 +18,7 @@ pub struct Config {
     pub(super) compilation: Compilation,
     pub(super) interruptible: bool,
     pub(super) fuel: bool,
+    pub(super) collect_always: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -52,6 +53,7 @@ impl Default for Config {
             compilation: Compilation::default(),
             interruptible: false,
             fuel: false,
+            collect_always: false,
             progress: None,
         }
     }
@@ -157,6 +159,14 @@ impl Config {
     /// default.
     pub fn fuel(&mut self, on: bool) -> &mut Config {
         self.fuel = on;
+        self
+    }
+
+    /// Whether every allocation on a store's heap frees what nothing reaches first, and moves what
+    /// is left. That is slow: it is there to find references that the engine has failed to keep.
+    /// Off by default.
+    pub fn collect_always(&mut self, on: bool) -> &mut Config {
+        self.collect_always = on;
         self
     }
 

@@ -154,7 +154,7 @@ impl Extern {
             EntityKind::Global => Extern::Global(Global::from_handle(handle.clone())),
             EntityKind::Table => Extern::Table(Table::from_handle(handle.clone())),
             EntityKind::Memory => Extern::Memory(Memory::from_handle(handle.clone())),
-            EntityKind::Instance | EntityKind::Extern => return None,
+            EntityKind::Instance | EntityKind::Extern | EntityKind::Object => return None,
         })
     }
 

@@ -16,6 +16,7 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod object;
 mod shared;
 mod store;
 mod table;
@@ -30,8 +31,9 @@ use limits::Deadlines;
 use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
-use crate::vm::signature::{MakeTrampolines, Signatures};
+use crate::vm::signature::MakeTrampolines;
 use crate::vm::store::StoreConfig;
+use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
@@ -42,6 +44,7 @@ pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use object::{DefinedType, Object};
 pub use shared::SharedMemory;
 pub use store::Store;
 pub use table::Table;
@@ -50,8 +53,9 @@ pub use value::Val;
 pub use crate::vm::without_sigpipe;
 
 pub use crate::wasm::{
-    AddressType, ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits,
-    MemoryType, PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+    AddressType, ArrayType, CompositeType, ExternType, Family, Feature, Features, FieldType,
+    FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType, PAGE_SIZE, RefType, StorageType,
+    StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
 /// Settings and code that stores and modules share. Cloning it gives another handle to the same.
@@ -61,7 +65,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
-    signatures: Signatures,
+    types: Types,
     deadlines: Deadlines,
 }
 
@@ -78,14 +82,9 @@ impl Engine {
         if settings.signals {
             vm::trap::install_signal_handlers();
         }
-        let signatures = Signatures::new(Box::new(Trampolines(compiler.clone())));
+        let types = Types::new(Box::new(Trampolines(compiler.clone())));
         let config = config.clone();
-        Ok(Engine(Arc::new(Inner {
-            config,
-            compiler,
-            signatures,
-            deadlines: Deadlines::default(),
-        })))
+        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
     }
 
     /// The settings.
@@ -115,8 +114,8 @@ impl Engine {
         &self.0.compiler
     }
 
-    fn signatures(&self) -> &Signatures {
-        &self.0.signatures
+    fn types(&self) -> &Types {
+        &self.0.types
     }
 
     fn deadlines(&self) -> &Deadlines {
@@ -134,6 +133,8 @@ impl Engine {
             max_stack: config.max_stack,
             interruptible: config.interruptible,
             fuel: config.fuel,
+            collect_always: config.collect_always,
+            types: self.types().table(),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod code;
 pub mod context;
 pub mod enter;
 pub mod global;
+pub mod heap;
 pub mod interrupt;
 pub mod leave;
 mod libcalls;
@@ -25,5 +26,6 @@ pub mod store;
 mod sys;
 pub mod table;
 pub mod trap;
+pub mod types;
 
 pub use sys::{without_signals, without_sigpipe};

@@ -1,25 +1,30 @@
-//! References as compiled code holds them: functions by the address of their `VMFuncRef`, host
-//! objects by number.
+//! References as compiled code holds them: functions by the address of their `VMFuncRef`, all others
+//! in 32 bits.
+//!
+//! Of these 32 bits the lowest say what is referred to: `1` a number (`i31`), `10` an object of the
+//! host by its index, `000` an object on the store's heap by its offset; 0 is null. That is the same
+//! inside (`anyref`) and outside (`externref`), so that converting between the two does nothing.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 
 use super::context::Instance;
+use super::heap::Tracer;
 use super::leave::HostFunc;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use super::trap::Frame;
 use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
-use crate::wasm::{DefinedFuncIndex, HeapType, ValType};
+use crate::wasm::{CompositeType, DefinedFuncIndex, Family, HeapType, ValType};
 
 /// An object of the host, as wasm can refer to it.
 #[repr(C)]
 pub struct ExternNode {
     node: Node,
-    /// Its number; compiled code holds it.
-    number: u32,
+    /// Its place among the store's host objects.
+    index: u32,
     /// What it is found by again, 0 if by nothing.
     key: usize,
     payload: Payload,
@@ -44,10 +49,10 @@ enum Payload {
     Entity { node: NonNull<Node>, kind: EntityKind, raw: NonNull<u8> },
 }
 
-/// The host objects of a store, by number. 0 is null.
+/// The host objects of a store.
 #[derive(Default)]
 pub(super) struct Externs {
-    /// The object of each number, from 1 on; null where the number is free.
+    /// The object at each index; null where it is free.
     nodes: Vec<*const ExternNode>,
     free: Vec<u32>,
     /// Objects of which there is one for each address: that of the entity that they stand for, or
@@ -56,12 +61,30 @@ pub(super) struct Externs {
 }
 
 impl Externs {
-    fn take_number(&mut self) -> u32 {
+    fn take_index(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.nodes.push(ptr::null());
-            u32::try_from(self.nodes.len()).expect("2^32 host objects do not fit into memory")
+            let index = self.nodes.len() - 1;
+            assert!(index < 1 << 30, "2^30 host objects do not fit into memory");
+            index as u32
         })
     }
+}
+
+/// A reference to an object on the store's heap or a number, held by the host.
+#[repr(C)]
+pub struct ObjectNode {
+    node: Node,
+    /// The reference as compiled code has it; the collector changes it when it moves the object.
+    value: Cell<u32>,
+}
+
+/// What a host object's reference ends in.
+const HOST_TAG: u32 = 0b10;
+
+/// The index of the host object that a reference is to, if it is to one.
+pub(super) fn host_index(reference: u32) -> Option<usize> {
+    (reference & 0b11 == HOST_TAG).then_some(reference as usize >> 2)
 }
 
 impl Store {
@@ -83,13 +106,13 @@ impl Store {
     }
 
     fn make_extern(&self, key: usize, payload: Payload) -> Handle {
-        let number = self.externs.borrow_mut().take_number();
+        let index = self.externs.borrow_mut().take_index();
         let node = Node::new(self, NodeKind::Extern);
         let host =
-            leak(Box::new(ExternNode { node, number, key, payload, frames: RefCell::default() }));
+            leak(Box::new(ExternNode { node, index, key, payload, frames: RefCell::default() }));
         {
             let mut externs = self.externs.borrow_mut();
-            externs.nodes[number as usize - 1] = host.as_ptr();
+            externs.nodes[index as usize] = host.as_ptr();
             if key != 0 {
                 externs.by_key.insert(key, host);
             }
@@ -101,11 +124,13 @@ impl Store {
         }
     }
 
-    /// The number by which wasm refers to the entity of `handle`, which is of this store. It is
-    /// good for as long as the handle that comes with it, or wherever wasm can reach it.
-    pub fn extern_number(&self, handle: &Handle) -> (u32, Handle) {
+    /// The reference by which wasm knows the entity of `handle`, which is of this store and no
+    /// function of its own family. It is good for as long as the handle that comes with it, or
+    /// wherever wasm can reach it, until the collector moves the object.
+    pub fn reference(&self, handle: &Handle) -> (u32, Handle) {
         let object = match handle.kind() {
             EntityKind::Extern => handle.clone(),
+            EntityKind::Object => return (handle.object_node().value.get(), handle.clone()),
             kind => {
                 let key = handle.raw().as_ptr() as usize;
                 self.known_extern(key).unwrap_or_else(|| {
@@ -117,14 +142,16 @@ impl Store {
             }
         };
         object.head().escape();
-        (object.extern_node().number, object)
+        (object.extern_node().index << 2 | HOST_TAG, object)
     }
 
-    /// The entity that wasm refers to by `number`, none for null.
-    pub fn extern_handle(&self, number: u32) -> Option<Handle> {
-        let index = (number as usize).checked_sub(1)?;
+    /// What wasm refers to by `reference`, none for null.
+    pub fn referent(&self, reference: u32) -> Option<Handle> {
+        let Some(index) = host_index(reference) else {
+            return (reference != 0).then(|| self.new_object(reference));
+        };
         let node = *self.externs.borrow().nodes.get(index)?;
-        // SAFETY: numbers in use have a live object.
+        // SAFETY: indices in use have a live object.
         let object = unsafe { node.as_ref() }?;
         // SAFETY: the object keeps what it stands for alive.
         Some(unsafe {
@@ -136,6 +163,53 @@ impl Store {
                 Payload::Entity { node, kind, raw } => Handle::new(*node, *kind, *raw),
             }
         })
+    }
+
+    /// The node of the host object with this index.
+    pub(super) fn extern_node(&self, index: usize) -> NonNull<Node> {
+        let node = self.externs.borrow().nodes[index];
+        NonNull::new(node.cast_mut()).expect("indices in use have an object").cast()
+    }
+
+    /// The narrowest type of what `handle`, which is no function of its own family, refers to when
+    /// it is seen from inside.
+    pub fn heap_type(&self, handle: &Handle) -> HeapType {
+        if handle.kind() != EntityKind::Object {
+            return HeapType::Any;
+        }
+        let reference = handle.object_node().reference();
+        if reference & 1 != 0 {
+            return HeapType::I31;
+        }
+        let ty = self.type_of(reference);
+        match ty.definition().composite {
+            CompositeType::Struct(_) => HeapType::ConcreteStruct(ty.id()),
+            CompositeType::Array(_) => HeapType::ConcreteArray(ty.id()),
+            CompositeType::Func(_) => HeapType::Exn,
+        }
+    }
+
+    /// A root for a reference to a number or to an object on the heap.
+    pub fn new_object(&self, reference: u32) -> Handle {
+        let node = Node::new(self, NodeKind::Object);
+        let object = leak(Box::new(ObjectNode { node, value: Cell::new(reference) }));
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(object.cast());
+            Handle::new(object.cast(), EntityKind::Object, object)
+        }
+    }
+}
+
+impl ObjectNode {
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
+        // SAFETY: the node has a live reference.
+        unsafe { tracer.reference(self.value.as_ptr()) };
+    }
+
+    /// The reference as compiled code has it now.
+    pub fn reference(&self) -> u32 {
+        self.value.get()
     }
 }
 
@@ -178,21 +252,21 @@ impl ExternNode {
         self.frames.borrow().iter().map(frame).collect()
     }
 
-    pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
         let frames = self.frames.borrow();
         let inside = frames.iter().filter(|frame| frame.root.is_none());
-        inside.for_each(|frame| visit(frame.instance.cast()));
+        inside.for_each(|frame| tracer.node(frame.instance.cast()));
         if let Payload::Entity { node, .. } = &self.payload {
-            visit(*node);
+            tracer.node(*node);
         }
     }
 
-    /// Gives the number back; what the embedder has put in it, and handles to other stores, go to
+    /// Gives the index back; what the embedder has put in it, and handles to other stores, go to
     /// `garbage`.
     pub(super) fn take_apart(self, garbage: &mut Vec<Box<dyn Any>>) {
         let mut externs = self.node.store().externs.borrow_mut();
-        externs.nodes[self.number as usize - 1] = ptr::null();
-        externs.free.push(self.number);
+        externs.nodes[self.index as usize] = ptr::null();
+        externs.free.push(self.index);
         externs.by_key.remove(&self.key);
         let frames = self.frames.into_inner();
         let elsewhere: Vec<_> = frames.into_iter().filter_map(|frame| frame.root).collect();
@@ -209,6 +283,13 @@ impl Handle {
     /// The host object that this is a handle to.
     pub fn extern_node(&self) -> &ExternNode {
         assert_eq!(self.kind(), EntityKind::Extern);
+        // SAFETY: the kind says what is there, and the handle keeps it alive.
+        unsafe { self.raw().cast().as_ref() }
+    }
+
+    /// The reference that this is a handle to.
+    pub fn object_node(&self) -> &ObjectNode {
+        assert_eq!(self.kind(), EntityKind::Object);
         // SAFETY: the kind says what is there, and the handle keeps it alive.
         unsafe { self.raw().cast().as_ref() }
     }
@@ -261,66 +342,43 @@ pub(super) unsafe fn context_node(context: *const VMContext) -> NonNull<Node> {
     NonNull::new(context.owner.cast()).expect("every context has an owner")
 }
 
-/// Visits the node of each element.
+/// Tells what the elements of a table refer to.
 ///
 /// # Safety
 ///
-/// The table is of this store and no code of it runs.
-pub(super) unsafe fn trace_table(
-    store: &Store,
-    table: &Table,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
+/// The elements are live references.
+pub(super) unsafe fn trace_table(table: &Table, tracer: &mut dyn Tracer) {
+    let ty = table.ty().element.heap;
     for index in 0..table.len() {
-        let value = table.get(index).expect("the index is in bounds");
-        // SAFETY: the caller's contract: elements are live references.
-        unsafe { trace_value(store, value, table.ty().element.heap, visit) };
-    }
-}
-
-/// Visits the node that a global's value refers to.
-///
-/// # Safety
-///
-/// The global is of this store and has this type, and no code of the store runs.
-pub(super) unsafe fn trace_global(
-    store: &Store,
-    global: *const VMGlobal,
-    ty: ValType,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
-    if let ValType::Ref(ty) = ty {
-        // SAFETY: the caller's contract: the value is a live reference, zero-extended.
-        unsafe {
-            let value = global.cast::<u64>().read();
-            trace_value(store, value, ty.heap, visit);
-        }
-    }
-}
-
-/// Visits the node that a reference refers to.
-///
-/// # Safety
-///
-/// The value is null or a live reference of this store to something of this type.
-pub(super) unsafe fn trace_value(
-    store: &Store,
-    value: u64,
-    ty: HeapType,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
-    if value == 0 {
-        return;
-    }
-    match ty {
+        let element = table.element(index).expect("the index is in bounds");
         // SAFETY: the caller's contract.
-        HeapType::Func => unsafe {
-            let func = ptr::with_exposed_provenance::<VMFuncRef>(value as usize);
-            visit(context_node((*func).vmctx));
-        },
-        HeapType::Extern => {
-            let node = store.externs.borrow().nodes[value as usize - 1];
-            visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());
+        unsafe { trace_slot(element, ty, tracer) };
+    }
+}
+
+/// Tells what a global refers to.
+///
+/// # Safety
+///
+/// The global has this type, and its value is live if it is a reference.
+pub(super) unsafe fn trace_global(global: *mut VMGlobal, ty: ValType, tracer: &mut dyn Tracer) {
+    if let ValType::Ref(ty) = ty {
+        // SAFETY: the caller's contract.
+        unsafe { trace_slot(global.cast(), ty.heap, tracer) };
+    }
+}
+
+/// Tells what the reference at an address refers to.
+///
+/// # Safety
+///
+/// There is null or a live reference to something of this type.
+pub(super) unsafe fn trace_slot(at: *mut u8, ty: HeapType, tracer: &mut dyn Tracer) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match ty.family() {
+            Family::Func => tracer.func(at.cast()),
+            Family::Extern | Family::Any | Family::Exn => tracer.reference(at.cast()),
         }
     }
 }

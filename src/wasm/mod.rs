@@ -11,8 +11,9 @@ pub use features::{Feature, Features};
 pub use index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 pub use trap::TrapCode;
 pub use types::{
-    AddressType, ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
-    TableType, ValType,
+    AddressType, ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType,
+    HeapType, Limits, MemoryType, RefType, StorageType, StructType, SubType, TableType, TypeId,
+    ValType,
 };
 
 /// Bytes in one page of an ordinary linear memory (core spec, section 4.2.8).

@@ -62,6 +62,14 @@ traps! {
     UnalignedAtomic = 14, "unaligned atomic";
     /// Waiting on a memory that no other thread can have.
     ExpectedSharedMemory = 15, "expected shared memory";
+    /// Null where something has to be referred to.
+    NullReference = 16, "null reference";
+    /// A cast of a reference to a type that it is not of.
+    CastFailure = 17, "cast failure";
+    /// An array instruction outside an array.
+    ArrayOutOfBounds = 18, "out of bounds array access";
+    /// No room for another object on the store's heap.
+    HeapExhausted = 19, "garbage-collected heap exhausted";
 }
 
 impl std::fmt::Display for TrapCode {

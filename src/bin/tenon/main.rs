@@ -133,6 +133,10 @@ struct EngineArgs {
     /// Let code count what it executes; `--fuel` implies it.
     #[arg(long)]
     metered: bool,
+    /// Free what nothing reaches before each allocation on the heap, which is slow; for finding
+    /// references that the engine has lost.
+    #[arg(long)]
+    collect_always: bool,
     /// Switch a feature on (NAME) or off (NAME=off).
     #[arg(long = "feature", value_name = "NAME[=off]")]
     features: Vec<String>,
@@ -155,6 +159,7 @@ impl EngineArgs {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
         config.interruptible(self.interruptible).fuel(self.metered);
+        config.collect_always(self.collect_always);
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes);
         }
