@@ -18,8 +18,8 @@ pub struct InterruptHandle(Arc<Interrupt>);
 
 impl InterruptHandle {
     /// Lets what the store runs end by the trap [`TrapCode::Interrupt`]; if it runs nothing, what
-    /// it runs next. Loops, calls, long operations on memory and waiting in WASI all end soon;
-    /// functions of the host only when they return to wasm.
+    /// it runs next. Loops, calls, long operations on memory and waiting, in WASI or on a shared
+    /// memory, all end soon; functions of the host only when they return to wasm.
     pub fn interrupt(&self) {
         self.0.request();
     }
