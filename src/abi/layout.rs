@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::mem::{align_of, offset_of, size_of};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicPtr, AtomicU32};
 
 use cranelift_entity::EntityRef;
 
@@ -52,6 +52,14 @@ pub struct VMStore {
     pub interrupt: *const AtomicU32,
     /// What code may still consume; nothing is left at 0 and below.
     pub fuel: i64,
+    /// The base of the heap. It is set before code that uses a heap runs, and never changes.
+    pub heap_base: *mut u8,
+    /// Where the next object will be.
+    pub heap_next: u32,
+    /// Where the room for objects ends that can be had without asking.
+    pub heap_end: u32,
+    /// Where the engine's table of types is, by [`VMType::slot`]. It is replaced when it grows.
+    pub types: *const AtomicPtr<*const VMType>,
 }
 
 /// One entry into wasm, on the stack of the function that enters. Traps resume at what the entry
@@ -73,8 +81,22 @@ pub struct VMType {
     pub slot: u32,
     /// How many types it is below.
     pub depth: u32,
+    /// What its values are.
+    pub sort: TypeSort,
     /// The types that it is below, the topmost first, and itself at `depth`.
     pub supers: *const *const VMType,
+}
+
+/// What the values of a type are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum TypeSort {
+    /// Functions.
+    Func,
+    /// Structs.
+    Struct,
+    /// Arrays.
+    Array,
 }
 
 /// What a reference to a function points to.
@@ -170,6 +192,16 @@ pub mod offset {
     pub const STORE_INTERRUPT: i32 = offset_of!(VMStore, interrupt) as i32;
     /// [`VMStore::fuel`].
     pub const STORE_FUEL: i32 = offset_of!(VMStore, fuel) as i32;
+    /// [`VMStore::heap_base`].
+    pub const STORE_HEAP_BASE: i32 = offset_of!(VMStore, heap_base) as i32;
+    /// [`VMStore::heap_next`].
+    pub const STORE_HEAP_NEXT: i32 = offset_of!(VMStore, heap_next) as i32;
+    /// [`VMStore::heap_end`].
+    pub const STORE_HEAP_END: i32 = offset_of!(VMStore, heap_end) as i32;
+    /// [`VMStore::types`].
+    pub const STORE_TYPES: i32 = offset_of!(VMStore, types) as i32;
+    /// [`VMType::slot`].
+    pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].
     pub const ACTIVATION_PC: i32 = offset_of!(VMActivation, resume_pc) as i32;
     /// [`VMActivation::resume_sp`].
@@ -188,6 +220,8 @@ pub mod offset {
     pub const IMPORT_VMCTX: i32 = offset_of!(VMFuncImport, vmctx) as i32;
     /// [`VMFuncImport::func_ref`].
     pub const IMPORT_FUNC_REF: i32 = offset_of!(VMFuncImport, func_ref) as i32;
+    /// [`VMType::sort`].
+    pub const TYPE_SORT: i32 = offset_of!(VMType, sort) as i32;
     /// [`VMType::depth`].
     pub const TYPE_DEPTH: i32 = offset_of!(VMType, depth) as i32;
     /// [`VMType::supers`].

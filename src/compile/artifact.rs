@@ -160,6 +160,13 @@ impl Writer {
             self.number(((difference << 1) ^ (difference >> 63)) as u64);
             (last, last_position) = (*offset, *position);
         }
+        self.number(sites.roots.len() as u64);
+        let mut last = 0;
+        for (offset, below) in &sites.roots {
+            self.number((offset - last).into());
+            self.number((*below).into());
+            last = *offset;
+        }
     }
 }
 
@@ -236,7 +243,17 @@ impl<'a> Reader<'a> {
             Ok((last, last_position))
         });
         let positions = positions.collect::<Result<_, String>>()?;
-        Ok(CompiledFunction { bytes, calls, sites: Sites { context_slot, traps, positions } })
+        let mut last = 0u32;
+        let roots = (0..self.count()?).map(|_| {
+            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
+            Ok((last, self.small()?))
+        });
+        let roots = roots.collect::<Result<_, String>>()?;
+        Ok(CompiledFunction {
+            bytes,
+            calls,
+            sites: Sites { context_slot, traps, positions, roots },
+        })
     }
 }
 
@@ -252,6 +269,7 @@ mod tests {
                 context_slot: 16,
                 traps: vec![TrapSite { offset: 6, code: TrapCode::Unreachable }],
                 positions: vec![(6, 300), (9, 2)],
+                roots: vec![(6, 24), (6, 32), (9, 24)],
             },
         };
         Artifact {

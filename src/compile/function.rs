@@ -118,6 +118,11 @@ fn collect(
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
     }
+    for (return_offset, size, map) in buffer.user_stack_maps() {
+        let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
+        sites.roots.extend(places);
+    }
+    sites.roots.sort();
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
@@ -128,6 +133,7 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
 /// Fills the builder with the function; the slot in which its frames keep their context.

@@ -20,6 +20,7 @@ pub struct Config {
     pub(super) fuel: bool,
     pub(super) relaxed_simd_deterministic: bool,
     pub(super) baseline_cpu: bool,
+    pub(super) collect_always: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -56,6 +57,7 @@ impl Default for Config {
             fuel: false,
             relaxed_simd_deterministic: false,
             baseline_cpu: false,
+            collect_always: false,
             progress: None,
         }
     }
@@ -191,6 +193,14 @@ impl Config {
     /// default.
     pub fn fuel(&mut self, on: bool) -> &mut Config {
         self.fuel = on;
+        self
+    }
+
+    /// Whether every allocation on a store's heap frees what nothing reaches first, and moves what
+    /// is left. That is slow: it is there to find references that the engine has failed to keep.
+    /// Off by default.
+    pub fn collect_always(&mut self, on: bool) -> &mut Config {
+        self.collect_always = on;
         self
     }
 

@@ -16,6 +16,7 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod object;
 mod store;
 mod table;
 mod tiers;
@@ -42,6 +43,7 @@ pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use object::{DefinedType, Object};
 pub use store::Store;
 pub use table::Table;
 pub use value::Val;
@@ -49,8 +51,9 @@ pub use value::Val;
 pub use crate::vm::without_sigpipe;
 
 pub use crate::wasm::{
-    ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
-    PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+    ArrayType, CompositeType, ExternType, Family, Feature, Features, FieldType, FuncIndex,
+    FuncType, GlobalType, HeapType, Limits, MemoryType, PAGE_SIZE, RefType, StorageType,
+    StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
 /// Settings and code that stores and modules share. Cloning it gives another handle to the same.
@@ -128,6 +131,8 @@ impl Engine {
             max_stack: config.max_stack,
             interruptible: config.interruptible,
             fuel: config.fuel,
+            collect_always: config.collect_always,
+            types: self.types().table(),
         }
     }
 }

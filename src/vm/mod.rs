@@ -11,6 +11,7 @@ pub mod code;
 pub mod context;
 pub mod enter;
 pub mod global;
+pub mod heap;
 pub mod interrupt;
 pub mod leave;
 mod libcalls;

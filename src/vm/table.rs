@@ -111,6 +111,13 @@ impl Table {
         self.ty.element.heap.family() == Family::Func
     }
 
+    /// Where the element at `index` is.
+    pub(super) fn element(&self, index: usize) -> Option<*mut u8> {
+        // SAFETY: the element is in bounds.
+        (index < self.len())
+            .then(|| unsafe { self.base().add(index * element_size(self.ty.element)) })
+    }
+
     /// The element at `index`: a function's address or another reference's 32 bits, 0 for null.
     pub fn get(&self, index: usize) -> Option<u64> {
         if index >= self.len() {

@@ -53,7 +53,7 @@ features! {
     /// References to functions of one type, references that are never null.
     FunctionReferences = 10, "function-references", true;
     /// Structs, arrays and their kin, which the engine frees.
-    Gc = 11, "gc", false;
+    Gc = 11, "gc", true;
     /// `try_table`, `throw` and `throw_ref`.
     Exceptions = 12, "exceptions", false;
     /// `try`, `catch` and their kin, as exceptions were before they became part of the standard.

@@ -139,6 +139,10 @@ struct EngineArgs {
     /// Use only what every supported processor has, for code that is to run on others.
     #[arg(long)]
     baseline_cpu: bool,
+    /// Free what nothing reaches before each allocation on the heap, which is slow; for finding
+    /// references that the engine has lost.
+    #[arg(long)]
+    collect_always: bool,
     #[arg(long = "feature", value_name = "NAME=on|off", help = feature_help())]
     features: Vec<String>,
 }
@@ -160,6 +164,7 @@ impl EngineArgs {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
         config.interruptible(self.interruptible).fuel(self.metered);
+        config.collect_always(self.collect_always);
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes);
         }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tenon::{
-    Engine, Error, Extern, ExternRef, Func, FuncType, Global, GlobalType, HeapType, Instance,
-    Limits, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Trap, TrapCode,
-    Val, ValType,
+    Engine, Error, Extern, ExternRef, Family, Func, FuncType, Global, GlobalType, Handle, HeapType,
+    Instance, Limits, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Trap,
+    TrapCode, Val, ValType,
 };
 use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::parser::{self, ParseBuffer};
@@ -312,21 +312,24 @@ impl Runner {
             WastArgCore::F64(value) => Val::F64(f64::from_bits(value.bits)),
             WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
             WastArgCore::RefNull(ty) => match ty {
-                wast::core::HeapType::Abstract { ty: AbstractHeapType::Func, .. } => {
-                    Val::FuncRef(None)
-                }
-                wast::core::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => {
-                    Val::ExternRef(None)
-                }
+                wast::core::HeapType::Abstract { ty, .. } => match ty {
+                    AbstractHeapType::Func | AbstractHeapType::NoFunc => Val::FuncRef(None),
+                    AbstractHeapType::Extern | AbstractHeapType::NoExtern => Val::ExternRef(None),
+                    AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
+                    _ => Val::AnyRef(None),
+                },
                 other => return Err(format!("argument ref.null {other:?}")),
             },
-            WastArgCore::RefExtern(number) => {
-                let store = &self.store;
-                let object = self.externs.entry(*number);
-                object.or_insert_with(|| ExternRef::new(store, *number)).clone().into()
-            }
-            WastArgCore::RefHost(_) => return Err("argument ref.host".to_owned()),
+            WastArgCore::RefExtern(number) => Val::ExternRef(Some(self.host_object(*number))),
+            WastArgCore::RefHost(number) => Val::AnyRef(Some(self.host_object(*number))),
         })
+    }
+
+    /// The object that scripts know by this number.
+    fn host_object(&mut self, number: u32) -> Handle {
+        let store = &self.store;
+        let object = self.externs.entry(number).or_insert_with(|| ExternRef::new(store, number));
+        object.handle().clone()
     }
 
     fn matches(&self, got: &Val, wanted: &WastRetCore) -> bool {
@@ -336,13 +339,27 @@ impl Runner {
             (Val::F32(got), WastRetCore::F32(wanted)) => f32_matches(got.to_bits(), wanted),
             (Val::F64(got), WastRetCore::F64(wanted)) => f64_matches(got.to_bits(), wanted),
             (Val::V128(got), WastRetCore::V128(wanted)) => v128_matches(*got, wanted),
-            (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Func),
-            (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Extern),
-            (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
-            (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted))) => {
+            (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Func),
+            (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Extern),
+            (Val::AnyRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Any),
+            (Val::ExnRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Exn),
+            (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None))
+            | (Val::AnyRef(Some(_)), WastRetCore::RefAny)
+            | (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
+            (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted)))
+            | (Val::AnyRef(Some(got)), WastRetCore::RefHost(wanted)) => {
                 self.externs.get(wanted).is_some_and(|object| object.handle().is(got))
             }
-            (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
+            (Val::AnyRef(Some(_)), WastRetCore::RefEq) => got.as_object().is_some(),
+            (Val::AnyRef(Some(_)), WastRetCore::RefI31 | WastRetCore::RefI31Shared) => {
+                got.as_object().is_some_and(|object| object.as_i31().is_some())
+            }
+            (Val::AnyRef(Some(_)), WastRetCore::RefStruct) => got
+                .as_object()
+                .is_some_and(|object| matches!(object.heap_type(), HeapType::ConcreteStruct(_))),
+            (Val::AnyRef(Some(_)), WastRetCore::RefArray) => got
+                .as_object()
+                .is_some_and(|object| matches!(object.heap_type(), HeapType::ConcreteArray(_))),
             (got, WastRetCore::Either(options)) => {
                 options.iter().any(|option| self.matches(got, option))
             }
@@ -376,15 +393,18 @@ fn is_about_null(message: &str, trap: &Trap) -> bool {
     is_null && trap.code() == Some(TrapCode::NullReference)
 }
 
-fn is_null(wanted: &Option<wast::core::HeapType>, got: HeapType) -> bool {
+fn is_null(wanted: &Option<wast::core::HeapType>, got: Family) -> bool {
+    use AbstractHeapType as A;
     match wanted {
         None => true,
         Some(wast::core::HeapType::Abstract { ty, .. }) => match ty {
-            AbstractHeapType::Func | AbstractHeapType::NoFunc => got == HeapType::Func,
-            AbstractHeapType::Extern | AbstractHeapType::NoExtern => got == HeapType::Extern,
-            _ => false,
+            A::Func | A::NoFunc => got == Family::Func,
+            A::Extern | A::NoExtern => got == Family::Extern,
+            A::Exn | A::NoExn => got == Family::Exn,
+            A::Any | A::None | A::Eq | A::I31 | A::Struct | A::Array => got == Family::Any,
+            A::Cont | A::NoCont => false,
         },
-        Some(_) => got == HeapType::Func,
+        Some(_) => matches!(got, Family::Func | Family::Any),
     }
 }
 

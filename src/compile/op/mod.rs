@@ -9,6 +9,7 @@ mod fuel;
 pub(super) mod hint;
 mod memory;
 mod numeric;
+mod object;
 mod reference;
 mod simd;
 mod table;
@@ -19,6 +20,7 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, types::*};
 use wasmparser::Operator;
 
+use self::object::Extend;
 use super::CompileError;
 use super::function::Translator;
 use crate::abi::libcalls::Libcall;
@@ -144,6 +146,63 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::RefAsNonNull => reference::as_non_null(t),
         Op::BrOnNull { relative_depth } => reference::br_on_null(t, *relative_depth),
         Op::BrOnNonNull { relative_depth } => reference::br_on_non_null(t, *relative_depth),
+        Op::RefEq => numeric::compare(t, IntCC::Equal),
+        Op::RefTestNonNull { hty } => cast::ref_test(t, false, *hty)?,
+        Op::RefTestNullable { hty } => cast::ref_test(t, true, *hty)?,
+        Op::RefCastNonNull { hty } => cast::ref_cast(t, false, *hty)?,
+        Op::RefCastNullable { hty } => cast::ref_cast(t, true, *hty)?,
+        Op::BrOnCast { relative_depth, to_ref_type, .. } => {
+            cast::br_on_cast(t, *relative_depth, *to_ref_type, false)?
+        }
+        Op::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+            cast::br_on_cast(t, *relative_depth, *to_ref_type, true)?
+        }
+
+        Op::StructNew { struct_type_index } => object::struct_new(t, *struct_type_index),
+        Op::StructNewDefault { struct_type_index } => {
+            object::struct_new_default(t, *struct_type_index)
+        }
+        Op::StructGet { struct_type_index, field_index }
+        | Op::StructGetU { struct_type_index, field_index } => {
+            object::struct_get(t, *struct_type_index, *field_index, Extend::Unsigned)
+        }
+        Op::StructGetS { struct_type_index, field_index } => {
+            object::struct_get(t, *struct_type_index, *field_index, Extend::Signed)
+        }
+        Op::StructSet { struct_type_index, field_index } => {
+            object::struct_set(t, *struct_type_index, *field_index)
+        }
+        Op::ArrayNew { array_type_index } => object::array_new(t, *array_type_index),
+        Op::ArrayNewDefault { array_type_index } => object::array_new_default(t, *array_type_index),
+        Op::ArrayNewFixed { array_type_index, array_size } => {
+            object::array_new_fixed(t, *array_type_index, *array_size)?
+        }
+        Op::ArrayNewData { array_type_index: ty, array_data_index } => {
+            object::array_new_segment(t, Libcall::array_new_data, *ty, *array_data_index)
+        }
+        Op::ArrayNewElem { array_type_index: ty, array_elem_index } => {
+            object::array_new_segment(t, Libcall::array_new_elem, *ty, *array_elem_index)
+        }
+        Op::ArrayGet { array_type_index } | Op::ArrayGetU { array_type_index } => {
+            object::array_get(t, *array_type_index, Extend::Unsigned)
+        }
+        Op::ArrayGetS { array_type_index } => {
+            object::array_get(t, *array_type_index, Extend::Signed)
+        }
+        Op::ArraySet { array_type_index } => object::array_set(t, *array_type_index),
+        Op::ArrayLen => object::array_len(t),
+        Op::ArrayFill { .. } => object::array_fill(t),
+        Op::ArrayCopy { .. } => object::array_copy(t),
+        Op::ArrayInitData { array_data_index, .. } => {
+            object::array_init(t, Libcall::array_init_data, *array_data_index)
+        }
+        Op::ArrayInitElem { array_elem_index, .. } => {
+            object::array_init(t, Libcall::array_init_elem, *array_elem_index)
+        }
+        Op::RefI31 => object::i31_new(t),
+        Op::I31GetS => object::i31_get(t, Extend::Signed),
+        Op::I31GetU => object::i31_get(t, Extend::Unsigned),
+        Op::AnyConvertExtern | Op::ExternConvertAny => object::convert(t),
 
         Op::I32Const { value } => numeric::i32_const(t, *value),
         Op::I64Const { value } => numeric::i64_const(t, *value),

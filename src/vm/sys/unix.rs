@@ -122,6 +122,16 @@ impl Mapping {
     }
 }
 
+/// Gives the memory of a range of whole pages back to the system; it is zero when it is used again.
+pub fn discard(mapping: &Mapping, range: Range<usize>) {
+    assert!(range.start <= range.end && range.end <= mapping.len);
+    // SAFETY: the range lies within the mapping (asserted), which is ours and whose contents the
+    // caller does not need. A refusal only means that the memory stays.
+    unsafe {
+        libc::madvise(mapping.base().add(range.start).cast(), range.len(), libc::MADV_DONTNEED)
+    };
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours, and whoever used it has gone before its owner.
