@@ -106,12 +106,12 @@ soak: lib ## make, use and delete everything 100000 times
 
 # The standard library that comes with Rust is not built for the sanitizer: tests-c/tsan.supp.
 TSAN := target/tsan/x86_64-unknown-linux-gnu/debug
-test-tsan: ## the C program of many threads under ThreadSanitizer
+test-tsan: ## the C programs of many threads under ThreadSanitizer
 	@scripts/need.sh $(NEED_BUILD) setarch=util-linux
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	  $(CARGO) rustc --lib --crate-type staticlib --no-default-features \
 	  --target x86_64-unknown-linux-gnu --target-dir target/tsan
-	tests-c/run.sh tsan threads
+	tests-c/run.sh tsan threads shared_memories
 
 # A program finds the installed library by pkg-config, shared and static.
 test-install: lib

@@ -54,10 +54,10 @@ pub mod wasi;
 mod wasm;
 
 pub use engine::{
-    ArrayType, Callee, Caller, Compilation, CompositeType, Config, DefinedType, Engine, Error,
-    ExportType, Extern, ExternRef, ExternType, Family, Feature, Features, FieldType, Frame, Func,
-    FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc, ImportType, Instance,
-    InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object, PAGE_SIZE, RawCall,
-    RefType, Slot, StorageType, Store, StoreLimits, StructType, SubType, Table, TableType, Trap,
-    TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
+    AddressType, ArrayType, Callee, Caller, Compilation, CompositeType, Config, DefinedType,
+    Engine, Error, ExportType, Extern, ExternRef, ExternType, Family, Feature, Features, FieldType,
+    Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc, ImportType,
+    Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object, PAGE_SIZE,
+    RawCall, RefType, SharedMemory, Slot, StorageType, Store, StoreLimits, StructType, SubType,
+    Table, TableType, Trap, TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
 };

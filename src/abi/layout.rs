@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32};
 
 use cranelift_entity::EntityRef;
 
-use crate::wasm::{Family, GlobalIndex, MemoryIndex, RefType, TableIndex};
+use crate::wasm::{
+    AddressType, Family, GlobalIndex, MemoryIndex, MemoryType, PAGE_SIZE, RefType, TableIndex,
+};
 
 /// What every compiled function gets as its first argument: the head of an instance's, or of a
 /// host function's, context. An instance's arrays follow it at the offsets of a [`ContextLayout`].
@@ -123,12 +125,13 @@ pub struct VMFuncImport {
     pub func_ref: *const VMFuncRef,
 }
 
-/// A linear memory.
+/// A linear memory. That of a shared memory belongs to all who share it; the contexts of instances
+/// that define one have a pointer to it in the memory's place.
 #[repr(C)]
 pub struct VMMemory {
-    /// Address of its first byte.
+    /// Address of its first byte. That of a shared memory never changes.
     pub base: *mut u8,
-    /// Its size in bytes.
+    /// Its size in bytes. That of a shared memory may grow at any time, and is read atomically.
     pub len: usize,
 }
 
@@ -152,11 +155,23 @@ pub struct VMGlobal {
 /// What compiled code takes for granted of the linear memories it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MemoryStyle {
-    /// Every memory never moves, and every address that 32-bit index + [`GUARD_SIZE`] can reach
-    /// either is in the memory or faults.
+    /// Every memory that [can be guarded](MemoryStyle::of) never moves, and every address that
+    /// 32-bit index + [`GUARD_SIZE`] can reach either is in the memory or faults.
     Guarded,
     /// Nothing: every access is checked against the memory's current size.
     Checked,
+}
+
+impl MemoryStyle {
+    /// How a memory of this type is, where memories are of this style if they can: only one with
+    /// 32-bit addresses and pages not smaller than the system's can do without checks.
+    pub fn of(self, ty: &MemoryType) -> MemoryStyle {
+        if ty.address == AddressType::I32 && ty.page_size() == PAGE_SIZE {
+            self
+        } else {
+            MemoryStyle::Checked
+        }
+    }
 }
 
 /// Bytes after the 4 GiB that a 32-bit index reaches in which every access faults.
@@ -385,6 +400,14 @@ pub enum Place {
     Inline(i32),
     /// A pointer to it lies in the context, at this offset.
     Pointer(i32),
+}
+
+impl Place {
+    /// Where something is whose place has a pointer to it rather than the thing itself.
+    pub fn indirect(self) -> Place {
+        let (Place::Inline(at) | Place::Pointer(at)) = self;
+        Place::Pointer(at)
+    }
 }
 
 #[cfg(test)]

@@ -243,7 +243,9 @@ impl<'a> Env<'a> {
 
     /// The address of a memory's `VMMemory`.
     pub(super) fn memory(&self, b: &mut FunctionBuilder, index: MemoryIndex) -> (Value, i32) {
-        self.address(b, self.source.layout.memory(index))
+        let place = self.source.layout.memory(index);
+        let shared = self.source.module.memories[index].shared;
+        self.address(b, if shared { place.indirect() } else { place })
     }
 
     /// The address of a table's `VMTable`.

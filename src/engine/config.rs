@@ -18,9 +18,9 @@ pub struct Config {
     pub(super) compilation: Compilation,
     pub(super) interruptible: bool,
     pub(super) fuel: bool,
+    pub(super) collect_always: bool,
     pub(super) relaxed_simd_deterministic: bool,
     pub(super) baseline_cpu: bool,
-    pub(super) collect_always: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -55,9 +55,9 @@ impl Default for Config {
             compilation: Compilation::default(),
             interruptible: false,
             fuel: false,
+            collect_always: false,
             relaxed_simd_deterministic: false,
             baseline_cpu: false,
-            collect_always: false,
             progress: None,
         }
     }

@@ -8,7 +8,7 @@ use super::{Error, Trap};
 use crate::abi::layout::MemoryStyle;
 use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
 use crate::vm;
-use crate::wasm::{CompositeType, FuncIndex, GlobalIndex, Limits, TableIndex, TrapCode, TypeIndex};
+use crate::wasm::{CompositeType, FuncIndex, GlobalIndex, TableIndex, TrapCode, TypeIndex};
 
 pub(super) fn instantiate(
     store: &Store,
@@ -51,7 +51,6 @@ fn check_imports(store: &Store, module: &Module, imports: &[Extern]) -> Result<(
 
 /// Whether `given` is of the import's type (core spec, section 3.3.4).
 fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
-    let limits = |wanted: Limits, given: Limits| wanted.admits(given.min, given.max);
     let types = module.engine().types();
     let image = &module.0.image;
     match (import.ty, given) {
@@ -68,9 +67,10 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
         }
         (EntityType::Table(ty), Extern::Table(table)) => {
             let (wanted, given) = (ty.map_concrete(|id| image.canonical(id)), table.ty());
-            wanted.element == given.element && limits(wanted.limits, given.limits)
+            (wanted.element, wanted.address) == (given.element, given.address)
+                && wanted.limits.admits(given.limits.min, given.limits.max)
         }
-        (EntityType::Memory(ty), Extern::Memory(memory)) => limits(ty.limits, memory.ty().limits),
+        (EntityType::Memory(ty), Extern::Memory(memory)) => ty.admits(&memory.ty()),
         _ => false,
     }
 }
@@ -150,8 +150,8 @@ fn initialize_elements(instance: &Instance) -> Result<(), Error> {
         };
         match &segment.mode {
             SegmentMode::Active { target, offset } => {
-                let offset = evaluate(instance, offset)? as u32;
-                if !vm(instance).table(*target).init(offset.into(), &values()?) {
+                let offset = evaluate(instance, offset)? as u64;
+                if !vm(instance).table(*target).init(offset, &values()?) {
                     return Err(Trap::from(TrapCode::TableOutOfBounds).into());
                 }
             }
@@ -165,8 +165,8 @@ fn initialize_elements(instance: &Instance) -> Result<(), Error> {
 fn initialize_data(instance: &Instance) -> Result<(), Error> {
     for (i, segment) in instance.module().info().data.iter().enumerate() {
         if let SegmentMode::Active { target, offset } = &segment.mode {
-            let offset = evaluate(instance, offset)? as u32;
-            if !vm(instance).memory(*target).write(offset.into(), vm(instance).data(i)) {
+            let offset = evaluate(instance, offset)? as u64;
+            if !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
                 return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
             }
             vm(instance).drop_data(i);

@@ -17,6 +17,7 @@ mod linker;
 mod memory;
 mod module;
 mod object;
+mod shared;
 mod store;
 mod table;
 mod tiers;
@@ -44,6 +45,7 @@ pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
 pub use object::{DefinedType, Object};
+pub use shared::SharedMemory;
 pub use store::Store;
 pub use table::Table;
 pub use value::Val;
@@ -51,8 +53,8 @@ pub use value::Val;
 pub use crate::vm::without_sigpipe;
 
 pub use crate::wasm::{
-    ArrayType, CompositeType, ExternType, Family, Feature, Features, FieldType, FuncIndex,
-    FuncType, GlobalType, HeapType, Limits, MemoryType, PAGE_SIZE, RefType, StorageType,
+    AddressType, ArrayType, CompositeType, ExternType, Family, Feature, Features, FieldType,
+    FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType, PAGE_SIZE, RefType, StorageType,
     StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 

@@ -135,7 +135,7 @@ struct Segments {
 impl Instance {
     /// An instance of `image` with `imports` in their order, each of the right kind and type.
     /// Globals, tables and memories are zero. `code` is asked for the module's code, with whether
-    /// all memories are guarded.
+    /// all memories that can be guarded are.
     ///
     /// # Safety
     ///
@@ -185,9 +185,11 @@ impl Instance {
         let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
         tables.extend(own_tables.iter().map(NonNull::from));
 
-        // SAFETY: memories live as long as whoever has them, and handles keep those alive.
-        let guarded =
-            |memory: &NonNull<Memory>| unsafe { memory.as_ref() }.style() == MemoryStyle::Guarded;
+        let guarded = |memory: &NonNull<Memory>| {
+            // SAFETY: memories live as long as whoever has them, and handles keep those alive.
+            let memory = unsafe { memory.as_ref() };
+            memory.style() == MemoryStyle::Guarded.of(&memory.ty())
+        };
         let code = code(memories.iter().all(guarded))?;
         std::mem::forget(allocated);
         let instance = leak(Box::new(Instance {

@@ -239,7 +239,7 @@ mod tests {
     fn grows_fills_and_copies_within_bounds() {
         let mut vm = VMTable { base: std::ptr::null_mut(), len: 0 };
         let limits = Limits { min: 2, max: Some(5) };
-        let ty = TableType { element: RefType::EXTERN, limits };
+        let ty = TableType::new(RefType::EXTERN, limits);
         let table = Table::new(ty, &Rc::default(), NonNull::from(&mut vm)).unwrap();
         assert_eq!(table.get(1), Some(0));
         assert_eq!(table.get(2), None);

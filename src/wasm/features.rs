@@ -59,15 +59,15 @@ features! {
     /// `try`, `catch` and their kin, as exceptions were before they became part of the standard.
     LegacyExceptions = 13, "legacy-exceptions", false;
     /// Memories and tables with 64-bit addresses.
-    Memory64 = 14, "memory64", false;
+    Memory64 = 14, "memory64", true;
     /// Vector instructions whose results may depend on the machine.
     RelaxedSimd = 15, "relaxed-simd", true;
     /// Shared memories and atomic instructions.
-    Threads = 16, "threads", false;
+    Threads = 16, "threads", true;
     /// 128-bit additions, subtractions and products.
     WideArithmetic = 17, "wide-arithmetic", true;
     /// Memories with pages of one byte.
-    CustomPageSizes = 18, "custom-page-sizes", false;
+    CustomPageSizes = 18, "custom-page-sizes", true;
     /// The section that says which way a branch is likely to go.
     BranchHinting = 19, "branch-hinting", true;
 }

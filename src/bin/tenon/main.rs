@@ -133,16 +133,16 @@ struct EngineArgs {
     /// Let code count what it executes; `--fuel` implies it.
     #[arg(long)]
     metered: bool,
+    /// Free what nothing reaches before each allocation on the heap, which is slow; for finding
+    /// references that the engine has lost.
+    #[arg(long)]
+    collect_always: bool,
     /// Give relaxed vector instructions the same results on every machine.
     #[arg(long)]
     relaxed_simd_deterministic: bool,
     /// Use only what every supported processor has, for code that is to run on others.
     #[arg(long)]
     baseline_cpu: bool,
-    /// Free what nothing reaches before each allocation on the heap, which is slow; for finding
-    /// references that the engine has lost.
-    #[arg(long)]
-    collect_always: bool,
     #[arg(long = "feature", value_name = "NAME=on|off", help = feature_help())]
     features: Vec<String>,
 }

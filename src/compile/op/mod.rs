@@ -1,5 +1,6 @@
 //! Operators: one line each here, their meaning in the family's file.
 
+mod atomic;
 mod bulk;
 mod call;
 mod cast;
@@ -308,7 +309,11 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::F64ReinterpretI64 => convert::reinterpret(t, F64),
 
         // What is left is vectors, or of a proposal that validation refuses.
-        other => simd::translate(t, other)?,
+        other => {
+            if !atomic::translate(t, other) {
+                simd::translate(t, other)?;
+            }
+        }
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
 use crate::vm::refs::{self, ExternNode, Externs, ObjectNode};
+use crate::vm::shared::SharedMemory;
 use crate::vm::table::Table;
 use crate::vm::types::{TypeRef, TypeTable};
 use crate::wasm::{MemoryType, TableType, TrapCode, TypeId};
@@ -201,7 +202,7 @@ impl Drop for Hold<'_> {
 pub struct HostMemory {
     node: Node,
     memory: Memory,
-    _vm: Box<VMMemory>,
+    _vm: Option<Box<VMMemory>>,
 }
 
 /// A table that the host has made.
@@ -352,12 +353,22 @@ impl Store {
         let mut vm = Box::new(VMMemory { base: ptr::null_mut(), len: 0 });
         let budget = &self.budgets.memory;
         let memory = Memory::new(ty, &self.config.memory, budget, NonNull::from(&mut *vm))?;
+        Ok(self.adopt_memory(memory, Some(vm)))
+    }
+
+    /// Takes a share of a memory that other stores may have too.
+    pub fn share_memory(&self, memory: Arc<SharedMemory>) -> Handle {
+        self.adopt_memory(Memory::of_shared(memory, &self.budgets.memory), None)
+    }
+
+    /// `vm` is the memory's, if it needs it.
+    fn adopt_memory(&self, memory: Memory, vm: Option<Box<VMMemory>>) -> Handle {
         let node = Node::new(self, NodeKind::Memory);
         let host = leak(Box::new(HostMemory { node, memory, _vm: vm }));
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
             self.adopt(host.cast());
-            Ok(Handle::new(host.cast(), EntityKind::Memory, NonNull::from(&host.as_ref().memory)))
+            Handle::new(host.cast(), EntityKind::Memory, NonNull::from(&host.as_ref().memory))
         }
     }
 
