@@ -341,7 +341,7 @@ impl Translator<'_, '_> {
     }
 
     /// Whether the collector has to find values of this type on the stack.
-    fn is_tracked(&self, ty: ValType) -> bool {
+    pub(super) fn is_tracked(&self, ty: ValType) -> bool {
         let has_heap = self.env.source.module.features.has(Feature::Gc);
         has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
