@@ -427,8 +427,8 @@ WASM_API_EXTERN void tenon_interrupt_delete(tenon_interrupt_t *interrupt);
 
 /*
  Lets what the store runs end by the trap `TENON_TRAP_INTERRUPT`; if it runs nothing, what it runs
- next. Loops, calls, long operations on memory and waiting in WASI all end soon; callbacks only
- when they return. Any thread may call it at any time, and signal handlers.
+ next. Loops, calls, long operations on memory and waiting, in WASI or on a shared memory, all end
+ soon; callbacks only when they return. Any thread may call it at any time, and signal handlers.
 
  Ownership: borrows it.
 
