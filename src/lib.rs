@@ -54,9 +54,9 @@ pub mod wasi;
 mod wasm;
 
 pub use engine::{
-    Callee, Caller, Compilation, Config, Engine, Error, ExportType, Extern, ExternRef, ExternType,
-    Feature, Features, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType,
-    HostFunc, ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module,
-    PAGE_SIZE, RawCall, RefType, Slot, Store, StoreLimits, Table, TableType, Trap, TrapCode, Val,
-    ValType, WasmResults, WasmType,
+    Callee, Caller, Compilation, Config, Engine, Error, Exception, ExportType, Extern, ExternRef,
+    ExternType, Feature, Features, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle,
+    HeapType, HostFunc, ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType,
+    Module, PAGE_SIZE, RawCall, RefType, Slot, Store, StoreLimits, Table, TableType, Tag, Trap,
+    TrapCode, Val, ValType, WasmResults, WasmType,
 };

@@ -75,6 +75,7 @@ fn shipped() -> Vec<Suite> {
         suite("wasm-v2", later, spec(SpecVersion::V2)),
         suite("simd", &[], proposal(Proposal::Simd)),
         suite("tail-call", &[], proposal(Proposal::TailCall)),
+        suite("exceptions", &[], proposal(Proposal::Exceptions)),
         suite("multi-memory", &[], proposal(Proposal::MultiMemory)),
         suite("extended-const", &[], proposal(Proposal::ExtendedConst)),
     ]

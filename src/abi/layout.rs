@@ -132,11 +132,12 @@ pub enum MemoryStyle {
 /// Bytes after the 4 GiB that a 32-bit index reaches in which every access faults.
 pub const GUARD_SIZE: u64 = 32 << 20;
 
-/// Bytes of one table element: a function's address, or the 32-bit number of a host object.
+/// Bytes of one table element: a function's address, or the 32-bit number of a host
+/// object or an exception.
 pub const fn element_size(ty: RefType) -> usize {
     match ty.heap {
         HeapType::Func => size_of::<*const VMFuncRef>(),
-        HeapType::Extern => size_of::<u32>(),
+        HeapType::Extern | HeapType::Exn => size_of::<u32>(),
     }
 }
 

@@ -39,6 +39,7 @@ pub const fn kind(ty: ValType) -> u8 {
         ValType::Ref(r) => match r.heap {
             HeapType::Extern => 128,
             HeapType::Func => 129,
+            HeapType::Exn => 130,
         },
     }
 }
@@ -46,7 +47,7 @@ pub const fn kind(ty: ValType) -> u8 {
 /// A value as the machine holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MachineType {
-    /// 32-bit integer; also the number of a host object, 0 for null.
+    /// 32-bit integer; also the number of a host object or an exception, 0 for null.
     I32,
     /// 64-bit integer.
     I64,
@@ -69,7 +70,7 @@ pub const fn machine_type(ty: ValType) -> MachineType {
         ValType::F64 => MachineType::F64,
         ValType::V128 => MachineType::V128,
         ValType::Ref(r) => match r.heap {
-            HeapType::Extern => MachineType::I32,
+            HeapType::Extern | HeapType::Exn => MachineType::I32,
             HeapType::Func => MachineType::Pointer,
         },
     }

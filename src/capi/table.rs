@@ -4,7 +4,7 @@ use super::boundary::{Argument, OrError, guard, shared};
 use super::object::{wasm_ref_t, wasm_table_t};
 use super::store::wasm_store_t;
 use super::types::wasm_tabletype_t;
-use crate::engine::{Error, Func, HeapType, RefType, Table, Val};
+use crate::engine::{Error, Exception, Func, HeapType, RefType, Table, Val};
 
 /// A number of elements.
 pub type wasm_table_size_t = u32;
@@ -19,6 +19,11 @@ unsafe fn element(ty: RefType, reference: *mut wasm_ref_t) -> Result<Val, Error>
     let handle = unsafe { reference.as_ref() }.map(|reference| reference.object().handle());
     match (ty.heap, handle) {
         (HeapType::Extern, handle) => Ok(Val::ExternRef(handle.cloned())),
+        (HeapType::Exn, None) => Ok(Val::ExnRef(None)),
+        (HeapType::Exn, Some(handle)) => match Exception::of(handle) {
+            Some(exception) => Ok(Val::ExnRef(Some(exception.clone()))),
+            None => Err(Error::Type("the element is no exception".to_owned())),
+        },
         (HeapType::Func, None) => Ok(Val::FuncRef(None)),
         (HeapType::Func, Some(handle)) => match Func::of(handle) {
             Some(func) => Ok(Val::FuncRef(Some(func.clone()))),

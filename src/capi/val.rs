@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::boundary::{guard, refuse};
 use super::families::{Copied, Element, vec};
 use super::object::wasm_ref_t;
-use crate::engine::{Error, Func, Slot, Store, Val, ValType};
+use crate::engine::{Error, Exception, Func, Slot, Store, Val, ValType};
 
 /// A byte.
 pub type wasm_byte_t = c_char;
@@ -46,6 +46,7 @@ const F32: u8 = Slot::kind_of(ValType::F32);
 const F64: u8 = Slot::kind_of(ValType::F64);
 const EXTERNREF: u8 = Slot::kind_of(ValType::EXTERNREF);
 const FUNCREF: u8 = Slot::kind_of(ValType::FUNCREF);
+const EXNREF: u8 = Slot::kind_of(ValType::EXNREF);
 
 /// The type that `wasm_valkind_t` numbers so; none, and the last error, when there is none.
 pub(super) fn type_of_kind(kind: u8) -> Option<ValType> {
@@ -57,6 +58,7 @@ pub(super) fn type_of_kind(kind: u8) -> Option<ValType> {
         ValType::V128,
         ValType::EXTERNREF,
         ValType::FUNCREF,
+        ValType::EXNREF,
     ];
     let found = types.into_iter().find(|ty| Slot::kind_of(*ty) == kind);
     found.or_else(|| refuse(&format!("there is no kind {kind} of values")))
@@ -138,7 +140,7 @@ impl wasm_val_t {
 
     /// Whether a reference is in it.
     pub(super) fn is_ref(&self) -> bool {
-        self.kind == EXTERNREF || self.kind == FUNCREF
+        [EXTERNREF, FUNCREF, EXNREF].contains(&self.kind)
     }
 
     /// The reference in it.
@@ -180,6 +182,13 @@ impl wasm_val_t {
                         None => return Err(Error::Type("expected a function".to_owned())),
                     },
                 },
+                EXNREF => match self.of.reference.as_ref() {
+                    None => Val::ExnRef(None),
+                    Some(reference) => match Exception::of(reference.object().handle()) {
+                        Some(exception) => Val::ExnRef(Some(exception.clone())),
+                        None => return Err(Error::Type("expected an exception".to_owned())),
+                    },
+                },
                 other => {
                     return Err(Error::Type(format!("there is no kind {other} of values")));
                 }
@@ -200,6 +209,10 @@ impl wasm_val_t {
                 kind,
                 func.as_ref().map(|func| wasm_ref_t::boxed(func.handle())),
             ),
+            Val::ExnRef(exception) => wasm_val_t::of_reference(
+                kind,
+                exception.as_ref().map(|exception| wasm_ref_t::boxed(exception.handle())),
+            ),
             Val::ExternRef(object) => {
                 wasm_val_t::of_reference(kind, object.as_ref().map(wasm_ref_t::boxed))
             }
@@ -213,7 +226,7 @@ impl wasm_val_t {
     /// A reference in the slot is live in `store`.
     pub(super) unsafe fn from_slot(store: &Store, slot: &Slot) -> wasm_val_t {
         let kind = slot.kind();
-        if kind != EXTERNREF && kind != FUNCREF {
+        if ![EXTERNREF, FUNCREF, EXNREF].contains(&kind) {
             return wasm_val_t { kind, of: ValUnion { bits: slot.payload() } };
         }
         // SAFETY: the caller's contract.

@@ -10,7 +10,7 @@ use super::store::Store;
 use super::value::Val;
 use super::{Error, Memory, Trap};
 use crate::abi::layout::VMFuncRef;
-use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
+use crate::abi::signature::{MachineType, PAYLOAD, SLOT, array_size, kind, machine_type};
 use crate::vm;
 use crate::vm::enter::enter;
 use crate::vm::leave::HostCall;
@@ -290,15 +290,19 @@ pub(super) unsafe fn run(handle: &Handle, args: *mut u8, results: *mut u8) -> Re
 }
 
 /// An array of arguments or results.
-struct Array(Vec<u64>);
+pub(super) struct Array(Vec<u64>);
 
 impl Array {
-    fn new(count: usize) -> Array {
+    pub(super) fn new(count: usize) -> Array {
         Array(vec![0; array_size(count) / size_of::<u64>()])
     }
 
-    fn start(&mut self) -> *mut u8 {
+    pub(super) fn start(&mut self) -> *mut u8 {
         self.0.as_mut_ptr().cast()
+    }
+
+    pub(super) fn into_words(self) -> Box<[u64]> {
+        self.0.into_boxed_slice()
     }
 }
 
@@ -307,7 +311,7 @@ impl Array {
 /// # Safety
 ///
 /// The array has room for a value of this type at `index`.
-unsafe fn save(
+pub(super) unsafe fn save(
     store: &Store,
     ty: ValType,
     value: &Val,
@@ -332,16 +336,18 @@ unsafe fn save(
 /// # Safety
 ///
 /// The array has a value of this type at `index`.
-unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usize) -> Val {
+pub(super) unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usize) -> Val {
     // SAFETY: the caller's contract; wasm writes as many bytes as the type has.
     unsafe {
         let payload = array.add(index * SLOT + PAYLOAD);
         let bits = match ty {
             ValType::V128 => payload.cast::<u128>().read_unaligned(),
-            ValType::I32 | ValType::F32 | ValType::EXTERNREF => {
-                payload.cast::<u32>().read_unaligned().into()
-            }
-            _ => payload.cast::<u64>().read_unaligned().into(),
+            _ => match machine_type(ty) {
+                MachineType::I32 | MachineType::F32 => {
+                    payload.cast::<u32>().read_unaligned().into()
+                }
+                _ => payload.cast::<u64>().read_unaligned().into(),
+            },
         };
         Val::from_bits(store, ty, bits)
     }

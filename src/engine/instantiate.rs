@@ -59,6 +59,10 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
             let wanted = &module.0.image.signature(ty);
             std::ptr::eq(wanted.as_vm(), func.signature().as_vm())
         }
+        (EntityType::Tag(ty), Extern::Tag(tag)) => {
+            let wanted = &module.0.image.signature(ty);
+            std::ptr::eq(wanted.as_vm(), tag.signature().as_vm())
+        }
         (EntityType::Global(ty), Extern::Global(global)) => ty == global.ty(),
         (EntityType::Table(ty), Extern::Table(table)) => {
             let given = table.ty();

@@ -243,6 +243,7 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         tables: info.tables.values().skip(imported.tables as usize).copied().collect(),
         globals: info.globals.values().copied().collect(),
         func_refs: func_refs(info),
+        tags: info.tags.values().skip(imported.tags as usize).copied().collect(),
         data: info.data.iter().map(|segment| segment.range.clone()).collect(),
         bytes: bytes.clone(),
         element_types: element_types(info),
@@ -273,7 +274,7 @@ fn element_types(info: &ModuleInfo) -> Box<[HeapType]> {
 /// See [`ImageParts::shares_refs`].
 fn shares_refs(info: &ModuleInfo) -> bool {
     info.imports.iter().any(|import| match import.ty {
-        EntityType::Func(ty) => info.types[ty].has_refs(),
+        EntityType::Func(ty) | EntityType::Tag(ty) => info.types[ty].has_refs(),
         EntityType::Table(_) => true,
         EntityType::Global(ty) => matches!(ty.content, ValType::Ref(_)),
         EntityType::Memory(_) => false,

@@ -3,7 +3,7 @@
 use super::func::Slot;
 use super::instance::{ExternRef, Handle};
 use super::store::Store;
-use super::{Error, Func};
+use super::{Error, Exception, Func};
 use crate::abi::signature::kind;
 use crate::vm::store::EntityKind;
 use crate::wasm::{HeapType, RefType, ValType};
@@ -25,6 +25,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A reference to an object of the host, or null. The object may be any entity of the store.
     ExternRef(Option<Handle>),
+    /// A reference to an exception, or null.
+    ExnRef(Option<Exception>),
 }
 
 impl Val {
@@ -38,6 +40,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -51,6 +54,7 @@ impl Val {
             ValType::V128 => Val::V128(0),
             ValType::Ref(RefType { heap: HeapType::Func, .. }) => Val::FuncRef(None),
             ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Val::ExternRef(None),
+            ValType::Ref(RefType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
         }
     }
 
@@ -67,6 +71,10 @@ impl Val {
                 (a, b) => a.is_none() && b.is_none(),
             },
             (Val::ExternRef(a), Val::ExternRef(b)) => match (a, b) {
+                (Some(a), Some(b)) => a.is(b),
+                (a, b) => a.is_none() && b.is_none(),
+            },
+            (Val::ExnRef(a), Val::ExnRef(b)) => match (a, b) {
                 (Some(a), Some(b)) => a.is(b),
                 (a, b) => a.is_none() && b.is_none(),
             },
@@ -95,7 +103,8 @@ impl Val {
             Val::F32(value) => (u128::from(value.to_bits()), None),
             Val::F64(value) => (u128::from(value.to_bits()), None),
             Val::V128(value) => (*value, None),
-            Val::FuncRef(None) | Val::ExternRef(None) => (0, None),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => (0, None),
+            Val::ExnRef(Some(exception)) => exception_bits(store, exception.handle())?,
             Val::FuncRef(Some(func)) => func_bits(store, func.handle())?,
             Val::ExternRef(Some(object)) => extern_bits(store, object)?,
         })
@@ -121,6 +130,10 @@ impl Val {
             ValType::Ref(RefType { heap: HeapType::Extern, .. }) => {
                 Val::ExternRef(store.vm().extern_handle(bits as u32))
             }
+            ValType::Ref(RefType { heap: HeapType::Exn, .. }) => {
+                let handle = store.vm().exception_handle(bits as u32);
+                Val::ExnRef(handle.map(Exception::from_handle))
+            }
         }
     }
 }
@@ -136,6 +149,12 @@ fn extern_bits(store: &Store, object: &Handle) -> Result<(u128, Option<Handle>),
     store.check(object)?;
     let (number, keep) = store.vm().extern_number(object);
     Ok((number.into(), Some(keep)))
+}
+
+fn exception_bits(store: &Store, exception: &Handle) -> Result<(u128, Option<Handle>), Error> {
+    store.check(exception)?;
+    let number = exception.exception().give_number();
+    Ok((number.into(), Some(exception.clone())))
 }
 
 /// # Safety
@@ -161,7 +180,12 @@ impl Slot {
     ) -> Result<(Slot, Option<Handle>), Error> {
         let slot = |bits: u128| Slot::new(kind(wanted), bits as u64);
         let Some(object) = object else { return Ok((slot(0), None)) };
-        let (bits, keep) = if wanted == ValType::FUNCREF {
+        let (bits, keep) = if wanted == ValType::EXNREF {
+            if object.kind() != EntityKind::Exception {
+                return Err(Error::Type("type mismatch: expected an exception".to_owned()));
+            }
+            exception_bits(store, object)?
+        } else if wanted == ValType::FUNCREF {
             if object.kind() != EntityKind::Func {
                 return Err(Error::Type("type mismatch: expected a function".to_owned()));
             }
@@ -181,6 +205,8 @@ impl Slot {
         if self.kind() == kind(ValType::FUNCREF) {
             // SAFETY: the caller's contract.
             unsafe { func_of(self.payload()) }
+        } else if self.kind() == kind(ValType::EXNREF) {
+            store.vm().exception_handle(self.payload() as u32)
         } else {
             store.vm().extern_handle(self.payload() as u32)
         }
@@ -208,6 +234,12 @@ impl From<f32> for Val {
 impl From<f64> for Val {
     fn from(value: f64) -> Val {
         Val::F64(value)
+    }
+}
+
+impl From<Exception> for Val {
+    fn from(exception: Exception) -> Val {
+        Val::ExnRef(Some(exception))
     }
 }
 

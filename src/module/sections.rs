@@ -14,7 +14,7 @@ use super::{
 };
 use crate::wasm::{
     Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex,
-    MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType,
+    MemoryType, RefType, TableIndex, TableType, TagIndex, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.
@@ -120,6 +120,11 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
                 info.memories.push(memory_type(ty?));
             }
         }
+        Payload::TagSection(section) => {
+            for tag in section {
+                info.tags.push(TypeIndex::from_u32(tag?.func_type_idx));
+            }
+        }
         Payload::GlobalSection(section) => {
             for global in section {
                 let global = global?;
@@ -140,7 +145,8 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
                     ExternalKind::Table => Entity::Table(TableIndex::from_u32(export.index)),
                     ExternalKind::Memory => Entity::Memory(MemoryIndex::from_u32(export.index)),
                     ExternalKind::Global => Entity::Global(GlobalIndex::from_u32(export.index)),
-                    ExternalKind::Tag | ExternalKind::FuncExact => return Err(unsupported(0)),
+                    ExternalKind::Tag => Entity::Tag(TagIndex::from_u32(export.index)),
+                    ExternalKind::FuncExact => return Err(unsupported(0)),
                 };
                 info.exports.push(Export { name: export.name.to_owned(), item });
             }
@@ -237,7 +243,13 @@ fn collect_import(info: &mut ModuleInfo, import: wasmparser::Import) -> Result<(
             info.imported.globals += 1;
             EntityType::Global(ty)
         }
-        TypeRef::Tag(_) | TypeRef::FuncExact(_) => return Err(unsupported(0)),
+        TypeRef::Tag(tag) => {
+            let ty = TypeIndex::from_u32(tag.func_type_idx);
+            info.tags.push(ty);
+            info.imported.tags += 1;
+            EntityType::Tag(ty)
+        }
+        TypeRef::FuncExact(_) => return Err(unsupported(0)),
     };
     let (module, name) = (import.module.to_owned(), import.name.to_owned());
     info.imports.push(Import { module, name, ty });
@@ -285,6 +297,9 @@ fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, UnsupportedType> {
         }
         wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Extern } => {
             Ok(HeapType::Extern)
+        }
+        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn } => {
+            Ok(HeapType::Exn)
         }
         _ => Err(UnsupportedType),
     }

@@ -12,6 +12,7 @@ use cranelift_entity::EntityRef;
 
 use super::budget::Charge;
 use super::code::CodeSpace;
+use super::exception::Tag;
 use super::libcalls;
 use super::memory::Memory;
 use super::refs::{context_node, trace_global, trace_table, trace_value};
@@ -24,7 +25,7 @@ use crate::abi::layout::{
 };
 use crate::wasm::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType,
-    TableIndex, TableType, TypeIndex,
+    TableIndex, TableType, TagIndex, TypeIndex,
 };
 
 /// The part of a module that its running code needs.
@@ -43,6 +44,8 @@ pub struct ImageParts {
     pub tables: Box<[TableType]>,
     /// All globals.
     pub globals: Box<[GlobalType]>,
+    /// The types of the tags that the module defines.
+    pub tags: Box<[TypeIndex]>,
     /// The functions that can be referred to, and their types, in the order of their numbers.
     pub func_refs: Box<[(DefinedFuncIndex, TypeIndex)]>,
     /// Where each data segment is in `bytes`.
@@ -100,6 +103,9 @@ pub struct Instance {
     /// All tables, imported ones first.
     tables: Box<[NonNull<Table>]>,
     _own_tables: Box<[Table]>,
+    /// All tags, imported ones first.
+    tags: Box<[NonNull<Tag>]>,
+    own_tags: Box<[Tag]>,
     /// Its place in the store's budget of instances.
     _charge: Charge,
     segments: RefCell<Segments>,
@@ -162,6 +168,11 @@ impl Instance {
         let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
         tables.extend(own_tables.iter().map(NonNull::from));
 
+        let mut tags = pointers(imports, EntityKind::Tag);
+        let own_tags = parts.tags.iter().map(|ty| Tag::new(image.signature(*ty).clone()));
+        let own_tags: Box<[_]> = own_tags.collect();
+        tags.extend(own_tags.iter().map(NonNull::from));
+
         // SAFETY: memories live as long as whoever has them, and handles keep those alive.
         let guarded =
             |memory: &NonNull<Memory>| unsafe { memory.as_ref() }.style() == MemoryStyle::Guarded;
@@ -178,6 +189,8 @@ impl Instance {
             _own_memories: own_memories,
             tables: tables.into_boxed_slice(),
             _own_tables: own_tables,
+            tags: tags.into_boxed_slice(),
+            own_tags,
             _charge: charge,
             segments: RefCell::new(Segments {
                 elements: parts.element_types.iter().map(|_| Box::default()).collect(),
@@ -253,6 +266,12 @@ impl Instance {
         unsafe { self.tables[index.index()].as_ref() }
     }
 
+    /// The tag with this index.
+    pub fn tag(&self, index: TagIndex) -> &Tag {
+        // SAFETY: tags live as long as the instances that have them or import them.
+        unsafe { self.tags[index.index()].as_ref() }
+    }
+
     /// Where the value of the global with this index is.
     pub fn global(&self, index: GlobalIndex) -> *mut VMGlobal {
         match self.image().layout.global(index) {
@@ -314,17 +333,35 @@ impl Instance {
         self.part_handle(EntityKind::Global, raw, index.as_u32(), self.shape().imported_globals)
     }
 
+    /// A handle to the tag with this index.
+    pub fn tag_handle(&self, index: TagIndex) -> Handle {
+        let (raw, node) = self.tag_parts(index);
+        // SAFETY: the tag is a part of the node, which is alive as long as this instance.
+        unsafe { Handle::new(node, EntityKind::Tag, raw) }
+    }
+
+    /// The address of the tag with this index, and the node that it belongs to.
+    pub(super) fn tag_parts(&self, index: TagIndex) -> (NonNull<Tag>, NonNull<Node>) {
+        let imported = (self.tags.len() - self.own_tags.len()) as u32;
+        let node = self.node_of(EntityKind::Tag, index.as_u32(), imported);
+        (self.tags[index.index()], node)
+    }
+
     fn shape(&self) -> &crate::abi::layout::ContextShape {
         self.image().layout.shape()
     }
 
+    /// The node that an entity belongs to.
+    fn node_of(&self, kind: EntityKind, index: u32, imported: u32) -> NonNull<Node> {
+        if index >= imported {
+            return NonNull::from(self).cast();
+        }
+        let mut of_kind = self.imports.iter().filter(|import| import.0 == kind);
+        of_kind.nth(index as usize).expect("imports are complete").1
+    }
+
     fn part_handle(&self, kind: EntityKind, raw: NonNull<u8>, index: u32, imported: u32) -> Handle {
-        let node = if index < imported {
-            let mut of_kind = self.imports.iter().filter(|import| import.0 == kind);
-            of_kind.nth(index as usize).expect("imports are complete").1
-        } else {
-            NonNull::from(self).cast()
-        };
+        let node = self.node_of(kind, index, imported);
         // SAFETY: the entity is a part of the node, which is alive as long as this instance.
         unsafe { Handle::new(node, kind, raw) }
     }
@@ -508,8 +545,10 @@ unsafe fn fill(
                     at.write(import.raw().as_ptr());
                     globals += 1;
                 }
-                EntityKind::Instance | EntityKind::Extern => {
-                    unreachable!("modules import functions, tables, memories and globals")
+                // Compiled code does not look at tags.
+                EntityKind::Tag => {}
+                EntityKind::Instance | EntityKind::Extern | EntityKind::Exception => {
+                    unreachable!("modules do not import such things")
                 }
             }
         }

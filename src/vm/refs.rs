@@ -318,6 +318,10 @@ pub(super) unsafe fn trace_value(
             let func = ptr::with_exposed_provenance::<VMFuncRef>(value as usize);
             visit(context_node((*func).vmctx));
         },
+        HeapType::Exn => {
+            let node = store.exception_node(value as u32);
+            visit(NonNull::from(node.expect("numbers in use have an exception")).cast());
+        }
         HeapType::Extern => {
             let node = store.externs.borrow().nodes[value as usize - 1];
             visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());

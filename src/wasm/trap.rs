@@ -58,6 +58,8 @@ traps! {
     DeadlineExceeded = 12, "deadline exceeded";
     /// The store's fuel is used up.
     OutOfFuel = 13, "out of fuel";
+    /// `throw_ref` of null.
+    NullException = 19, "null exception reference";
 }
 
 impl std::fmt::Display for TrapCode {

@@ -24,6 +24,8 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNC);
     /// The nullable reference to any host object.
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERN);
+    /// The nullable reference to any exception.
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXN);
 
     /// Whether values of this type are references.
     pub fn is_ref(self) -> bool {
@@ -58,6 +60,8 @@ impl RefType {
     pub const FUNC: RefType = RefType { nullable: true, heap: HeapType::Func };
     /// `externref`.
     pub const EXTERN: RefType = RefType { nullable: true, heap: HeapType::Extern };
+    /// `exnref`.
+    pub const EXN: RefType = RefType { nullable: true, heap: HeapType::Exn };
 }
 
 impl fmt::Display for RefType {
@@ -65,6 +69,8 @@ impl fmt::Display for RefType {
         match (self.nullable, self.heap) {
             (true, HeapType::Func) => f.write_str("funcref"),
             (true, HeapType::Extern) => f.write_str("externref"),
+            (true, HeapType::Exn) => f.write_str("exnref"),
+            (false, HeapType::Exn) => f.write_str("(ref exn)"),
             (false, HeapType::Func) => f.write_str("(ref func)"),
             (false, HeapType::Extern) => f.write_str("(ref extern)"),
         }
@@ -78,6 +84,8 @@ pub enum HeapType {
     Func,
     /// An object of the host.
     Extern,
+    /// An exception.
+    Exn,
 }
 
 /// The type of a function: what it takes and what it returns.
@@ -203,6 +211,8 @@ pub enum ExternType {
     Table(TableType),
     /// A memory.
     Memory(MemoryType),
+    /// A tag: exceptions that carry what a function of this type takes. It has no results.
+    Tag(FuncType),
 }
 
 impl fmt::Display for ExternType {
@@ -213,6 +223,7 @@ impl fmt::Display for ExternType {
             ExternType::Global(ty) => write!(f, "global {}", ty.content),
             ExternType::Table(ty) => write!(f, "table {} {}", ty.limits, ty.element),
             ExternType::Memory(ty) => write!(f, "memory {}", ty.limits),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
         }
     }
 }

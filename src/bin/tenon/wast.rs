@@ -243,9 +243,11 @@ impl Runner {
             | WastDirective::AssertInvalidCustom { .. } => {
                 return Ok(Outcome::Skipped("custom sections never make a module invalid"));
             }
-            WastDirective::AssertException { .. } => {
-                return Ok(Outcome::Skipped("exceptions are not supported"));
-            }
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Err(Error::Trap(trap)) if trap.exception().is_some() => {}
+                Err(error) => return Err(format!("expected an exception, got: {error}")),
+                Ok(values) => return Err(format!("expected an exception, got {values:?}")),
+            },
             WastDirective::AssertSuspension { .. } => {
                 return Ok(Outcome::Skipped("stack switching is not supported"));
             }
@@ -318,6 +320,9 @@ impl Runner {
                 wast::core::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => {
                     Val::ExternRef(None)
                 }
+                wast::core::HeapType::Abstract { ty: AbstractHeapType::Exn, .. } => {
+                    Val::ExnRef(None)
+                }
                 other => return Err(format!("argument ref.null {other:?}")),
             },
             WastArgCore::RefExtern(number) => {
@@ -338,6 +343,7 @@ impl Runner {
             (Val::V128(got), WastRetCore::V128(wanted)) => v128_matches(*got, wanted),
             (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Func),
             (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Extern),
+            (Val::ExnRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Exn),
             (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
             (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted))) => {
                 self.externs.get(wanted).is_some_and(|object| object.handle().is(got))
@@ -373,6 +379,7 @@ fn is_null(wanted: &Option<wast::core::HeapType>, got: HeapType) -> bool {
         Some(wast::core::HeapType::Abstract { ty, .. }) => match ty {
             AbstractHeapType::Func | AbstractHeapType::NoFunc => got == HeapType::Func,
             AbstractHeapType::Extern | AbstractHeapType::NoExtern => got == HeapType::Extern,
+            AbstractHeapType::Exn | AbstractHeapType::NoExn => got == HeapType::Exn,
             _ => false,
         },
         Some(_) => got == HeapType::Func,

@@ -1,5 +1,6 @@
 //! The bodies of libcalls, by family. Their names and types are rows of [`crate::abi::libcalls`].
 
+mod exception;
 mod memory;
 mod raise;
 mod table;
@@ -53,6 +54,7 @@ for_each_libcall!(bodies);
 
 /// One function for each row.
 mod body {
+    pub(super) use super::exception::{throw, throw_ref};
     pub(super) use super::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
     pub(super) use super::raise::{raise, raise_host_error, raise_stack_overflow};
     pub(super) use super::table::{elem_drop, table_copy, table_fill, table_grow, table_init};

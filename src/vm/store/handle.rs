@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use super::{HostGlobal, Node, NodeKind, Store};
 use crate::vm::context::Instance;
+#[cfg(doc)]
+use crate::vm::exception::{ExceptionNode, Tag};
 use crate::vm::memory::Memory;
 #[cfg(doc)]
 use crate::vm::refs::ExternNode;
@@ -26,6 +28,10 @@ pub enum EntityKind {
     Memory,
     /// An instance; the raw pointer is to its [`Instance`].
     Instance,
+    /// A tag; the raw pointer is to its [`Tag`].
+    Tag,
+    /// An exception; the raw pointer is to its [`ExceptionNode`].
+    Exception,
     /// A host object; the raw pointer is to its [`ExternNode`].
     Extern,
 }

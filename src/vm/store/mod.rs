@@ -22,6 +22,7 @@ use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
 use crate::vm::enter::{self, Activation, Thread};
+use crate::vm::exception::{ExceptionNode, Exceptions, HostTag};
 use crate::vm::global::Global;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
@@ -62,6 +63,9 @@ pub struct Store {
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
+    pub(in crate::vm) exceptions: RefCell<Exceptions>,
+    /// What the exception carries that has been thrown last, until its handler has taken it.
+    pub(in crate::vm) in_flight: RefCell<Vec<u64>>,
     nodes: RefCell<Vec<NonNull<Node>>>,
     /// Nodes that nothing needed when something ran; looked at again when nothing does.
     deferred: RefCell<Vec<NonNull<Node>>>,
@@ -113,6 +117,18 @@ pub enum NodeKind {
     Global,
     /// An [`ExternNode`].
     Extern,
+    /// A [`HostTag`].
+    Tag,
+    /// An [`ExceptionNode`].
+    Exception,
+}
+
+impl NodeKind {
+    /// Whether it can be freed while code of the store runs, if nothing needs it: code only gets at
+    /// it by references, of which there has never been one.
+    fn is_passive(self) -> bool {
+        matches!(self, NodeKind::Extern | NodeKind::Exception)
+    }
 }
 
 impl Node {
@@ -200,6 +216,8 @@ impl Store {
             borrowed: Cell::new(false),
             host_error: Cell::new(None),
             externs: RefCell::default(),
+            exceptions: RefCell::default(),
+            in_flight: RefCell::default(),
             nodes: RefCell::default(),
             deferred: RefCell::default(),
             waiting: Cell::new(0),
@@ -371,13 +389,18 @@ impl Store {
         let head = unsafe { node.as_ref() };
         if !head.is_unneeded() {
             self.waiting.set(self.waiting.get() + 1);
-        } else if !self.is_busy() {
+        } else if !self.is_busy() || head.kind.is_passive() && !self.freeing.get() {
             self.free(vec![node]);
             return;
         } else if !head.deferred.replace(true) {
             self.deferred.borrow_mut().push(node);
         }
         self.settle();
+    }
+
+    /// Called when a node has come into being that only code of the store refers to.
+    pub(in crate::vm) fn rootless_from_birth(&self) {
+        self.waiting.set(self.waiting.get() + 1);
     }
 
     /// Whether this is no time to free anything.
@@ -558,7 +581,8 @@ unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
                 super::refs::trace_global(host.node.store(), vm, ty, visit);
             }
             NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(visit),
-            NodeKind::Func | NodeKind::Memory => {}
+            NodeKind::Exception => node.cast::<ExceptionNode>().as_ref().trace(visit),
+            NodeKind::Func | NodeKind::Memory | NodeKind::Tag => {}
         }
     }
 }
@@ -596,6 +620,10 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Memory => drop(Box::from_raw(node.cast::<HostMemory>().as_ptr())),
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
+            NodeKind::Tag => drop(Box::from_raw(node.cast::<HostTag>().as_ptr())),
+            NodeKind::Exception => {
+                Box::from_raw(node.cast::<ExceptionNode>().as_ptr()).take_apart();
+            }
             NodeKind::Extern => {
                 Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);
             }
