@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 /// The suites of the crate that Tenon implements.
 fn shipped() -> Vec<Suite> {
-    let later: &[&str] = &["multi-memory", "tail-call", "extended-const"];
+    let later: &[&str] = &["multi-memory", "tail-call", "extended-const", "function-references"];
     vec![
         suite("wasm-v2", later, spec(SpecVersion::V2)),
         suite("simd", &[], proposal(Proposal::Simd)),
@@ -78,6 +78,7 @@ fn shipped() -> Vec<Suite> {
         suite("exceptions", &[], proposal(Proposal::Exceptions)),
         suite("multi-memory", &[], proposal(Proposal::MultiMemory)),
         suite("extended-const", &[], proposal(Proposal::ExtendedConst)),
+        suite("function-references", &["multi-memory"], proposal(Proposal::FunctionReferences)),
     ]
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 
 use cranelift_entity::EntityRef;
 
-use crate::wasm::{GlobalIndex, HeapType, MemoryIndex, RefType, TableIndex};
+use crate::wasm::{Family, GlobalIndex, MemoryIndex, RefType, TableIndex};
 
 /// What every compiled function gets as its first argument: the head of an instance's, or of a
 /// host function's, context. An instance's arrays follow it at the offsets of a [`ContextLayout`].
@@ -66,8 +66,16 @@ pub struct VMActivation {
     pub resume_fp: usize,
 }
 
-/// The canonical form of a function type in an engine. Compiled code only compares addresses.
-pub type VMType = c_void;
+/// A type of an engine, see `vm::types`: equal types have one address.
+#[repr(C)]
+pub struct VMType {
+    /// The number that objects of the type carry.
+    pub slot: u32,
+    /// How many types it is below.
+    pub depth: u32,
+    /// The types that it is below, the topmost first, and itself at `depth`.
+    pub supers: *const *const VMType,
+}
 
 /// What a reference to a function points to.
 #[repr(C)]
@@ -132,12 +140,11 @@ pub enum MemoryStyle {
 /// Bytes after the 4 GiB that a 32-bit index reaches in which every access faults.
 pub const GUARD_SIZE: u64 = 32 << 20;
 
-/// Bytes of one table element: a function's address, or the 32-bit number of a host
-/// object or an exception.
+/// Bytes of one table element: a function's address, or 32 bits for all other references.
 pub const fn element_size(ty: RefType) -> usize {
-    match ty.heap {
-        HeapType::Func => size_of::<*const VMFuncRef>(),
-        HeapType::Extern | HeapType::Exn => size_of::<u32>(),
+    match ty.heap.family() {
+        Family::Func => size_of::<*const VMFuncRef>(),
+        Family::Extern | Family::Any | Family::Exn => size_of::<u32>(),
     }
 }
 
@@ -181,6 +188,10 @@ pub mod offset {
     pub const IMPORT_VMCTX: i32 = offset_of!(VMFuncImport, vmctx) as i32;
     /// [`VMFuncImport::func_ref`].
     pub const IMPORT_FUNC_REF: i32 = offset_of!(VMFuncImport, func_ref) as i32;
+    /// [`VMType::depth`].
+    pub const TYPE_DEPTH: i32 = offset_of!(VMType, depth) as i32;
+    /// [`VMType::supers`].
+    pub const TYPE_SUPERS: i32 = offset_of!(VMType, supers) as i32;
     /// [`VMMemory::base`].
     pub const MEMORY_BASE: i32 = offset_of!(VMMemory, base) as i32;
     /// [`VMMemory::len`].

@@ -6,7 +6,7 @@
 //! have the array as it is. A v128 needs the 16 bytes from its payload on, over the next slot's
 //! kind: signatures with vectors therefore have no kinds, and arrays for them have one slot more.
 
-use crate::wasm::{FuncType, HeapType, ValType};
+use crate::wasm::{Family, FuncType, ValType};
 
 /// Bytes from one value to the next.
 pub const SLOT: usize = 16;
@@ -27,8 +27,8 @@ pub fn has_kinds(ty: &FuncType) -> bool {
     !ty.has_vectors()
 }
 
-/// The kind of a value type as a byte, numbered as in `wasm.h` (`wasm_valkind_t`); vectors, which
-/// `wasm.h` does not know, are 4.
+/// The kind of a value type as a byte, numbered as in `wasm.h` (`wasm_valkind_t`). What `wasm.h`
+/// does not know has numbers of ours: vectors 4, `anyref` and what is below it 130, `exnref` 131.
 pub const fn kind(ty: ValType) -> u8 {
     match ty {
         ValType::I32 => 0,
@@ -36,10 +36,11 @@ pub const fn kind(ty: ValType) -> u8 {
         ValType::F32 => 2,
         ValType::F64 => 3,
         ValType::V128 => 4,
-        ValType::Ref(r) => match r.heap {
-            HeapType::Extern => 128,
-            HeapType::Func => 129,
-            HeapType::Exn => 130,
+        ValType::Ref(r) => match r.heap.family() {
+            Family::Extern => 128,
+            Family::Func => 129,
+            Family::Any => 130,
+            Family::Exn => 131,
         },
     }
 }
@@ -47,7 +48,7 @@ pub const fn kind(ty: ValType) -> u8 {
 /// A value as the machine holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MachineType {
-    /// 32-bit integer; also the number of a host object or an exception, 0 for null.
+    /// 32-bit integer; also every reference that is not to a function, 0 for null.
     I32,
     /// 64-bit integer.
     I64,
@@ -69,9 +70,9 @@ pub const fn machine_type(ty: ValType) -> MachineType {
         ValType::F32 => MachineType::F32,
         ValType::F64 => MachineType::F64,
         ValType::V128 => MachineType::V128,
-        ValType::Ref(r) => match r.heap {
-            HeapType::Extern | HeapType::Exn => MachineType::I32,
-            HeapType::Func => MachineType::Pointer,
+        ValType::Ref(r) => match r.heap.family() {
+            Family::Func => MachineType::Pointer,
+            Family::Extern | Family::Any | Family::Exn => MachineType::I32,
         },
     }
 }

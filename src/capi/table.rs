@@ -4,7 +4,7 @@ use super::boundary::{Argument, OrError, guard, shared};
 use super::object::{wasm_ref_t, wasm_table_t};
 use super::store::wasm_store_t;
 use super::types::wasm_tabletype_t;
-use crate::engine::{Error, Exception, Func, HeapType, RefType, Table, Val};
+use crate::engine::{Error, RefType, Table, Val};
 
 /// A number of elements.
 pub type wasm_table_size_t = u32;
@@ -17,19 +17,7 @@ pub type wasm_table_size_t = u32;
 unsafe fn element(ty: RefType, reference: *mut wasm_ref_t) -> Result<Val, Error> {
     // SAFETY: the caller's contract.
     let handle = unsafe { reference.as_ref() }.map(|reference| reference.object().handle());
-    match (ty.heap, handle) {
-        (HeapType::Extern, handle) => Ok(Val::ExternRef(handle.cloned())),
-        (HeapType::Exn, None) => Ok(Val::ExnRef(None)),
-        (HeapType::Exn, Some(handle)) => match Exception::of(handle) {
-            Some(exception) => Ok(Val::ExnRef(Some(exception.clone()))),
-            None => Err(Error::Type("the element is no exception".to_owned())),
-        },
-        (HeapType::Func, None) => Ok(Val::FuncRef(None)),
-        (HeapType::Func, Some(handle)) => match Func::of(handle) {
-            Some(func) => Ok(Val::FuncRef(Some(func.clone()))),
-            None => Err(Error::Type("the element is no function".to_owned())),
-        },
-    }
+    Val::from_handle(ty, handle)
 }
 
 /// Makes a table whose elements are `init`, which may be null. Returns null when another argument
@@ -94,7 +82,9 @@ pub unsafe extern "C" fn wasm_table_get(
         let none = || Error::Limit(format!("the table has no element {index}"));
         match table.get(index as usize).ok_or_else(none).or_error()? {
             Val::FuncRef(func) => Some(wasm_ref_t::boxed(func?.handle())),
-            Val::ExternRef(object) => Some(wasm_ref_t::boxed(&object?)),
+            Val::ExternRef(object) | Val::AnyRef(object) | Val::ExnRef(object) => {
+                Some(wasm_ref_t::boxed(&object?))
+            }
             _ => unreachable!("the elements of tables are references"),
         }
     })

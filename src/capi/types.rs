@@ -10,7 +10,7 @@ use crate::engine::{
 
 /// The type of a value.
 pub struct wasm_valtype_t {
-    kind: u8,
+    ty: ValType,
 }
 
 /// Limits of a table (elements) or a memory (pages of 64 KiB); a maximum of `0xffffffff` is none.
@@ -147,7 +147,7 @@ casts! {
 
 impl Copied for wasm_valtype_t {
     fn copied(&self) -> Box<wasm_valtype_t> {
-        Box::new(wasm_valtype_t { kind: self.kind })
+        Box::new(wasm_valtype_t { ty: self.ty })
     }
 }
 
@@ -181,15 +181,11 @@ fn copy_valtypes(types: &wasm_valtype_vec_t) -> wasm_valtype_vec_t {
 
 impl wasm_valtype_t {
     fn boxed(ty: ValType) -> Box<wasm_valtype_t> {
-        Box::new(wasm_valtype_t { kind: Slot::kind_of(ty) })
-    }
-
-    fn ty(&self) -> Option<ValType> {
-        super::val::type_of_kind(self.kind)
+        Box::new(wasm_valtype_t { ty })
     }
 
     fn ref_type(&self) -> Option<RefType> {
-        match self.ty()? {
+        match self.ty {
             ValType::Ref(ty) => Some(ty),
             _ => refuse("the elements of a table are references"),
         }
@@ -233,7 +229,7 @@ impl wasm_functype_t {
             types
                 .iter()
                 // SAFETY: as above.
-                .map(|ty| unsafe { ty.as_ref() }.or_null_error("a value type")?.ty())
+                .map(|ty| Some(unsafe { ty.as_ref() }.or_null_error("a value type")?.ty))
                 .collect()
         };
         Some(FuncType::new(types(params)?, types(results)?))
@@ -253,7 +249,7 @@ impl wasm_globaltype_t {
         let TypeBody::Global { content, mutability } = &self.0.body else {
             unreachable!("the kind of a type is that of its body")
         };
-        Some(GlobalType { content: content.ty()?, mutable: *mutability != CONST })
+        Some(GlobalType { content: content.ty, mutable: *mutability != CONST })
     }
 }
 
@@ -325,10 +321,7 @@ impl wasm_externtype_t {
 /// Ownership: the caller owns the result and releases it with `wasm_valtype_delete`.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> Option<Box<wasm_valtype_t>> {
-    guard(None, || {
-        super::val::type_of_kind(kind)?;
-        Some(Box::new(wasm_valtype_t { kind }))
-    })
+    guard(None, || Some(wasm_valtype_t::boxed(super::val::type_of_kind(kind)?)))
 }
 
 /// Returns the kind of a value type; vectors are of kind 4. Null is of kind `WASM_I32`.
@@ -338,7 +331,7 @@ pub extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> Option<Box<wasm_valt
 /// The pointer is live or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_kind(ty: Option<&wasm_valtype_t>) -> wasm_valkind_t {
-    ty.map_or(0, |ty| ty.kind)
+    ty.map_or(0, |ty| Slot::kind_of(ty.ty))
 }
 
 /// Makes a function type. Returns null when a vector is null.

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::boundary::{guard, refuse};
 use super::families::{Copied, Element, vec};
 use super::object::wasm_ref_t;
-use crate::engine::{Error, Exception, Func, Slot, Store, Val, ValType};
+use crate::engine::{Error, Slot, Store, Val, ValType};
 
 /// A byte.
 pub type wasm_byte_t = c_char;
@@ -45,8 +45,11 @@ const I64: u8 = Slot::kind_of(ValType::I64);
 const F32: u8 = Slot::kind_of(ValType::F32);
 const F64: u8 = Slot::kind_of(ValType::F64);
 const EXTERNREF: u8 = Slot::kind_of(ValType::EXTERNREF);
-const FUNCREF: u8 = Slot::kind_of(ValType::FUNCREF);
-const EXNREF: u8 = Slot::kind_of(ValType::EXNREF);
+
+/// Whether values of this kind are references.
+fn is_reference(kind: u8) -> bool {
+    (EXTERNREF..=Slot::kind_of(ValType::EXNREF)).contains(&kind)
+}
 
 /// The type that `wasm_valkind_t` numbers so; none, and the last error, when there is none.
 pub(super) fn type_of_kind(kind: u8) -> Option<ValType> {
@@ -58,6 +61,7 @@ pub(super) fn type_of_kind(kind: u8) -> Option<ValType> {
         ValType::V128,
         ValType::EXTERNREF,
         ValType::FUNCREF,
+        ValType::ANYREF,
         ValType::EXNREF,
     ];
     let found = types.into_iter().find(|ty| Slot::kind_of(*ty) == kind);
@@ -140,7 +144,7 @@ impl wasm_val_t {
 
     /// Whether a reference is in it.
     pub(super) fn is_ref(&self) -> bool {
-        [EXTERNREF, FUNCREF, EXNREF].contains(&self.kind)
+        is_reference(self.kind)
     }
 
     /// The reference in it.
@@ -171,24 +175,13 @@ impl wasm_val_t {
                 I64 => Val::I64(self.of.i64),
                 F32 => Val::F32(self.of.f32),
                 F64 => Val::F64(self.of.f64),
-                EXTERNREF => {
+                kind if is_reference(kind) => {
+                    let Some(ValType::Ref(ty)) = type_of_kind(kind) else {
+                        unreachable!("kinds of references are those of types")
+                    };
                     let reference = self.of.reference.as_ref();
-                    Val::ExternRef(reference.map(|r| r.object().handle().clone()))
+                    Val::from_handle(ty, reference.map(|r| r.object().handle()))?
                 }
-                FUNCREF => match self.of.reference.as_ref() {
-                    None => Val::FuncRef(None),
-                    Some(reference) => match Func::of(reference.object().handle()) {
-                        Some(func) => Val::FuncRef(Some(func.clone())),
-                        None => return Err(Error::Type("expected a function".to_owned())),
-                    },
-                },
-                EXNREF => match self.of.reference.as_ref() {
-                    None => Val::ExnRef(None),
-                    Some(reference) => match Exception::of(reference.object().handle()) {
-                        Some(exception) => Val::ExnRef(Some(exception.clone())),
-                        None => return Err(Error::Type("expected an exception".to_owned())),
-                    },
-                },
                 other => {
                     return Err(Error::Type(format!("there is no kind {other} of values")));
                 }
@@ -209,11 +202,7 @@ impl wasm_val_t {
                 kind,
                 func.as_ref().map(|func| wasm_ref_t::boxed(func.handle())),
             ),
-            Val::ExnRef(exception) => wasm_val_t::of_reference(
-                kind,
-                exception.as_ref().map(|exception| wasm_ref_t::boxed(exception.handle())),
-            ),
-            Val::ExternRef(object) => {
+            Val::ExternRef(object) | Val::AnyRef(object) | Val::ExnRef(object) => {
                 wasm_val_t::of_reference(kind, object.as_ref().map(wasm_ref_t::boxed))
             }
         }
@@ -226,7 +215,7 @@ impl wasm_val_t {
     /// A reference in the slot is live in `store`.
     pub(super) unsafe fn from_slot(store: &Store, slot: &Slot) -> wasm_val_t {
         let kind = slot.kind();
-        if ![EXTERNREF, FUNCREF, EXNREF].contains(&kind) {
+        if !is_reference(kind) {
             return wasm_val_t { kind, of: ValUnion { bits: slot.payload() } };
         }
         // SAFETY: the caller's contract.

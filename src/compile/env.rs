@@ -203,7 +203,7 @@ impl<'a> Env<'a> {
         *self
             .signatures
             .entry(index)
-            .or_insert_with(|| b.import_signature(signature(&module.types[index])))
+            .or_insert_with(|| b.import_signature(signature(module.signature(index))))
     }
 
     /// A function that this module defines as the target of a direct call.

@@ -18,8 +18,7 @@ use super::{CompileError, Compiler, Scratch, Source, legacy, op};
 use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
-use crate::module;
-use crate::wasm::{DefinedFuncIndex, FuncType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
 
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
@@ -252,7 +251,7 @@ fn declare_locals(
 ) -> Result<(), CompileError> {
     for (i, ty) in ty.params().iter().enumerate() {
         let value = t.b.block_params(entry)[i + 1];
-        let variable = t.b.declare_var(clif_type(*ty));
+        let variable = t.declare_local(*ty);
         t.b.def_var(variable, value);
         t.locals.push(variable);
     }
@@ -261,7 +260,7 @@ fn declare_locals(
         let ty = t.value_type(ty)?;
         let zero = t.zero(clif_type(ty));
         for _ in 0..count {
-            let variable = t.b.declare_var(clif_type(ty));
+            let variable = t.declare_local(ty);
             t.b.def_var(variable, zero);
             t.locals.push(variable);
         }
@@ -360,14 +359,50 @@ impl Translator<'_, '_> {
     pub(super) fn block_with_params(&mut self, types: &[ValType]) -> Block {
         let block = self.b.create_block();
         for ty in types {
-            self.b.append_block_param(block, clif_type(*ty));
+            let value = self.b.append_block_param(block, clif_type(*ty));
+            self.track(value, *ty);
         }
         block
     }
 
+    fn declare_local(&mut self, ty: ValType) -> Variable {
+        let variable = self.b.declare_var(clif_type(ty));
+        if self.is_tracked(ty) {
+            self.b.declare_var_needs_stack_map(variable);
+        }
+        variable
+    }
+
+    /// Whether the collector has to find values of this type on the stack.
+    fn is_tracked(&self, ty: ValType) -> bool {
+        let has_heap = self.env.source.module.features.has(Feature::Gc);
+        has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
+    }
+
+    /// Lets the collector find `value`, if it is of a type of which it moves or frees what is
+    /// referred to. To be called with whatever comes from memory, from a call or into a block.
+    pub(super) fn track(&mut self, value: Value, ty: ValType) {
+        if self.is_tracked(ty) {
+            self.b.declare_value_needs_stack_map(value);
+        }
+    }
+
+    /// Pushes a value of this type, see [`Translator::track`].
+    pub(super) fn push_tracked(&mut self, value: Value, ty: ValType) {
+        self.track(value, ty);
+        self.push(value);
+    }
+
     /// Our form of a type in the code section.
     pub(super) fn value_type(&self, ty: wasmparser::ValType) -> Result<ValType, CompileError> {
-        module::value_type(ty).map_err(|_| CompileError(format!("unsupported type {ty}")))
+        let ty = self.env.source.module.value_type(ty);
+        ty.map_err(|_| CompileError("unsupported type".to_owned()))
+    }
+
+    /// Our form of a heap type in the code section.
+    pub(super) fn heap_type(&self, ty: wasmparser::HeapType) -> Result<HeapType, CompileError> {
+        let ty = self.env.source.module.heap_type(ty);
+        ty.map_err(|_| CompileError("unsupported type".to_owned()))
     }
 
     /// Zero, null for references.

@@ -9,6 +9,7 @@ use crate::module::ParseError;
 use crate::vm::enter::{Cause, Raised};
 use crate::vm::leave::{HostError, HostPanic};
 use crate::vm::trap;
+use crate::vm::types::UnknownType;
 use crate::wasm::{Feature, FuncIndex, TrapCode};
 
 /// Why something could not be done.
@@ -73,6 +74,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<UnknownType> for Error {
+    fn from(error: UnknownType) -> Error {
+        Error::Type(error.to_string())
+    }
+}
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Error {

@@ -5,8 +5,7 @@ use super::func::{Array, load, save};
 use super::store::Store;
 use super::value::Val;
 use super::{Error, Trap};
-use crate::vm;
-use crate::wasm::FuncType;
+use crate::wasm::{FuncType, TypeId};
 
 entities! {
     /// A tag, of an instance or of the host: what tells exceptions of one sort from others (core
@@ -27,17 +26,18 @@ impl Tag {
         if !ty.results().is_empty() {
             return Err(Error::Type("the type of a tag has no results".to_owned()));
         }
-        let signature = store.engine().signatures().intern(ty);
-        Ok(Tag::from_handle(store.vm().new_tag(signature)))
+        let ty = store.engine().types().func(ty)?;
+        Ok(Tag::from_handle(store.vm().new_tag(ty)))
     }
 
     /// Its type, whose parameters are what its exceptions carry.
     pub fn ty(&self) -> &FuncType {
-        self.signature().ty()
+        self.handle().tag().ty().signature().ty()
     }
 
-    pub(super) fn signature(&self) -> &vm::signature::Signature {
-        self.handle().tag().signature()
+    /// The id of its type.
+    pub(super) fn type_id(&self) -> TypeId {
+        self.handle().tag().ty().id()
     }
 }
 
@@ -47,7 +47,7 @@ impl Exception {
     /// # Errors
     ///
     /// [`Error::Type`] when the tag is of another store, or the values are not those that it
-    /// wants; [`Error::Limit`] when there are too many exceptions.
+    /// wants.
     pub fn new(store: &Store, tag: &Tag, values: &[Val]) -> Result<Exception, Error> {
         store.check(tag.handle())?;
         let params = tag.ty().params();
@@ -63,7 +63,7 @@ impl Exception {
         }
         let exception = store.vm().new_exception(tag.handle(), array.into_words());
         drop(keep);
-        Ok(Exception::from_handle(exception.map_err(Error::Limit)?))
+        Ok(Exception::from_handle(exception))
     }
 
     /// Its tag.
@@ -78,6 +78,12 @@ impl Exception {
         let types = tag.ty().params().iter().enumerate();
         // SAFETY: the array has values of these types, which are only read.
         types.map(|(i, ty)| unsafe { load(&store, *ty, values, i) }).collect()
+    }
+}
+
+impl From<Exception> for Val {
+    fn from(exception: Exception) -> Val {
+        Val::ExnRef(Some(exception.handle().clone()))
     }
 }
 

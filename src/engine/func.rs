@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use super::entity::entities;
 use super::instance::{Handle, Instance};
@@ -10,12 +9,13 @@ use super::store::Store;
 use super::value::Val;
 use super::{Error, Memory, Trap};
 use crate::abi::layout::VMFuncRef;
-use crate::abi::signature::{MachineType, PAYLOAD, SLOT, array_size, kind, machine_type};
+use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm;
 use crate::vm::enter::enter;
 use crate::vm::leave::HostCall;
 use crate::vm::signature::Signature;
-use crate::wasm::{FuncType, ValType};
+use crate::vm::types::{Type, TypeRef};
+use crate::wasm::{Family, FuncType, TypeId, ValType};
 
 entities! {
     /// A function, of an instance or of the host.
@@ -66,8 +66,8 @@ impl Func {
         ty: FuncType,
         body: impl Fn(&Caller, &[Val], &mut [Val]) -> Result<(), Trap> + 'static,
     ) -> Result<Func, Error> {
-        let signature = store.engine().signatures().intern(&ty);
-        Func::with_signature(store, signature, move |call| {
+        let ty = store.engine().types().func(&ty)?;
+        Func::with_type(store, ty, move |call| {
             let caller = Caller(call);
             let store = caller.store();
             let ty = call.signature().ty();
@@ -112,23 +112,37 @@ impl Func {
         if ty.has_vectors() {
             return Err(Error::Type("vectors do not fit into slots".to_owned()));
         }
-        let signature = store.engine().signatures().intern(ty);
-        Func::with_signature(store, signature, move |call| body(&RawCall(call)))
+        let ty = store.engine().types().func(ty)?;
+        Func::with_type(store, ty, move |call| body(&RawCall(call)))
     }
 
-    fn with_signature(
+    fn with_type(
         store: &Store,
-        signature: Arc<Signature>,
+        ty: TypeRef,
         body: impl Fn(&HostCall) -> Result<(), Trap> + 'static,
     ) -> Result<Func, Error> {
         let body = move |call: &HostCall| body(call).map_err(Trap::into_host_error);
-        let handle = store.vm().new_func(signature, body).map_err(Error::Limit)?;
+        let handle = store.vm().new_func(ty, body).map_err(Error::Limit)?;
         Ok(Func::from_handle(handle))
     }
 
     pub(super) fn signature(&self) -> &Signature {
+        self.vm_type().signature()
+    }
+
+    /// Whether its type is `wanted` or below it.
+    pub(super) fn has_type(&self, wanted: &Type) -> bool {
+        self.vm_type().is_below(wanted.id())
+    }
+
+    fn vm_type(&self) -> &Type {
         // SAFETY: the handle keeps the function alive, and that its type.
-        unsafe { &*self.handle().func_ref().as_ref().ty.cast() }
+        unsafe { Type::of_vm(self.handle().func_ref().as_ref().ty) }
+    }
+
+    /// The id of the function's type.
+    pub fn type_id(&self) -> TypeId {
+        self.vm_type().id()
     }
 
     /// The function's type.
@@ -226,7 +240,7 @@ impl Callee {
         // SAFETY: the caller's contract; what has been there when wasm was entered is alive until
         // `left` is called.
         let (store, signature) =
-            unsafe { (self.store.as_ref(), &*self.func.as_ref().ty.cast::<Signature>()) };
+            unsafe { (self.store.as_ref(), Type::of_vm(self.func.as_ref().ty).signature()) };
         // SAFETY: the caller's contract.
         if let Some(error) = unsafe { refuse_slots(signature, args, arg_count) } {
             return Err(on_error(&Store::of_vm(store), error));
@@ -342,12 +356,11 @@ pub(super) unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usi
         let payload = array.add(index * SLOT + PAYLOAD);
         let bits = match ty {
             ValType::V128 => payload.cast::<u128>().read_unaligned(),
-            _ => match machine_type(ty) {
-                MachineType::I32 | MachineType::F32 => {
-                    payload.cast::<u32>().read_unaligned().into()
-                }
-                _ => payload.cast::<u64>().read_unaligned().into(),
-            },
+            ValType::I32 | ValType::F32 => payload.cast::<u32>().read_unaligned().into(),
+            ValType::Ref(ty) if ty.heap.family() != Family::Func => {
+                payload.cast::<u32>().read_unaligned().into()
+            }
+            _ => payload.cast::<u64>().read_unaligned().into(),
         };
         Val::from_bits(store, ty, bits)
     }
@@ -517,9 +530,9 @@ macro_rules! host_funcs {
                 reason = "some of the tuples are empty")]
             fn into_func(self, store: &Store) -> Result<Func, Error> {
                 let ty = FuncType::new([$($param::TYPE),*], R::types());
-                let signature = store.engine().signatures().intern(&ty);
+                let ty = store.engine().types().func(&ty)?;
                 let _: PhantomData<R> = PhantomData;
-                Func::with_signature(store, signature, move |call| {
+                Func::with_type(store, ty, move |call| {
                     let args: *const Slot = call.args().cast();
                     let mut next = 0;
                     $(

@@ -8,7 +8,7 @@ use super::{Error, Trap};
 use crate::abi::layout::MemoryStyle;
 use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
 use crate::vm;
-use crate::wasm::{FuncIndex, GlobalIndex, Limits, TrapCode};
+use crate::wasm::{FuncIndex, GlobalIndex, Limits, TableIndex, TrapCode};
 
 pub(super) fn instantiate(
     store: &Store,
@@ -21,6 +21,7 @@ pub(super) fn instantiate(
     check_imports(store, module, imports)?;
     let instance = allocate(store, module, imports)?;
     initialize_globals(&instance);
+    initialize_tables(&instance);
     initialize_elements(&instance)?;
     initialize_data(&instance)?;
     run_start(&instance)?;
@@ -35,12 +36,12 @@ fn check_imports(store: &Store, module: &Module, imports: &[Extern]) -> Result<(
             Err(Error::Link { module, name, message })
         };
         let Some(given) = imports.get(i) else {
-            let wanted = info.import_type(import);
+            let wanted = module.canonical(&info.import_type(import));
             return error(format!("missing; expected {wanted}"));
         };
         store.check(given.handle())?;
         if !fits(module, import, given) {
-            let (wanted, got) = (info.import_type(import), given.ty());
+            let (wanted, got) = (module.canonical(&info.import_type(import)), given.ty());
             return error(format!("incompatible import type: expected {wanted}, got {got}"));
         }
     }
@@ -54,19 +55,25 @@ fn check_imports(store: &Store, module: &Module, imports: &[Extern]) -> Result<(
 /// Whether `given` is of the import's type (core spec, section 3.3.4).
 fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
     let limits = |wanted: Limits, given: Limits| wanted.admits(given.min, given.max);
+    let types = module.engine().types();
+    let image = &module.0.image;
     match (import.ty, given) {
-        (EntityType::Func(ty), Extern::Func(func)) => {
-            let wanted = &module.0.image.signature(ty);
-            std::ptr::eq(wanted.as_vm(), func.signature().as_vm())
+        (EntityType::Func(ty), Extern::Func(func)) => func.has_type(image.type_ref(ty)),
+        (EntityType::Global(ty), Extern::Global(global)) => {
+            let (wanted, given) = (ty.map_concrete(|id| image.canonical(id)), global.ty());
+            // What both sides can write has to be of the same type for both.
+            wanted.mutable == given.mutable
+                && if wanted.mutable {
+                    wanted.content == given.content
+                } else {
+                    types.matches(given.content, wanted.content)
+                }
         }
-        (EntityType::Tag(ty), Extern::Tag(tag)) => {
-            let wanted = &module.0.image.signature(ty);
-            std::ptr::eq(wanted.as_vm(), tag.signature().as_vm())
-        }
-        (EntityType::Global(ty), Extern::Global(global)) => ty == global.ty(),
+        // What is thrown and caught has to be of the same type for both.
+        (EntityType::Tag(ty), Extern::Tag(tag)) => image.type_ref(ty).id() == tag.type_id(),
         (EntityType::Table(ty), Extern::Table(table)) => {
-            let given = table.ty();
-            ty.element == given.element && limits(ty.limits, given.limits)
+            let (wanted, given) = (ty.map_concrete(|id| image.canonical(id)), table.ty());
+            wanted.element == given.element && limits(wanted.limits, given.limits)
         }
         (EntityType::Memory(ty), Extern::Memory(memory)) => limits(ty.limits, memory.ty().limits),
         _ => false,
@@ -109,6 +116,17 @@ fn initialize_globals(instance: &Instance) {
         let value = evaluate(instance, init);
         let index = GlobalIndex::from_u32(info.imported.globals + i as u32);
         vm(instance).set_global(index, value);
+    }
+}
+
+fn initialize_tables(instance: &Instance) {
+    let info = instance.module().info();
+    for (i, init) in info.table_inits.iter().enumerate() {
+        let Some(init) = init else { continue };
+        let value = evaluate(instance, init) as u64;
+        let table = vm(instance).table(TableIndex::from_u32(info.imported.tables + i as u32));
+        let whole = table.fill(0, value, table.len() as u64);
+        debug_assert!(whole, "the whole table is in bounds");
     }
 }
 

@@ -30,8 +30,9 @@ use limits::Deadlines;
 use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
-use crate::vm::signature::{MakeTrampolines, Signatures};
+use crate::vm::signature::MakeTrampolines;
 use crate::vm::store::StoreConfig;
+use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
@@ -61,7 +62,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
-    signatures: Signatures,
+    types: Types,
     deadlines: Deadlines,
 }
 
@@ -78,14 +79,9 @@ impl Engine {
         if settings.signals {
             vm::trap::install_signal_handlers();
         }
-        let signatures = Signatures::new(Box::new(Trampolines(compiler.clone())));
+        let types = Types::new(Box::new(Trampolines(compiler.clone())));
         let config = config.clone();
-        Ok(Engine(Arc::new(Inner {
-            config,
-            compiler,
-            signatures,
-            deadlines: Deadlines::default(),
-        })))
+        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
     }
 
     /// The settings.
@@ -115,8 +111,8 @@ impl Engine {
         &self.0.compiler
     }
 
-    fn signatures(&self) -> &Signatures {
-        &self.0.signatures
+    fn types(&self) -> &Types {
+        &self.0.types
     }
 
     fn deadlines(&self) -> &Deadlines {

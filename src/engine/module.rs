@@ -9,7 +9,7 @@ use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
 use crate::vm::context::{Image, ImageParts};
 use crate::wasm::{
-    DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, ValType,
+    DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, TypeId, ValType,
 };
 
 /// A valid module, compiled or ready to be. Cloning it gives another handle to the same.
@@ -130,7 +130,7 @@ impl Module {
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
         let info = self.info();
         info.imports.iter().map(|import| {
-            let ty = info.import_type(import);
+            let ty = self.canonical(&info.import_type(import));
             ImportType { module: &import.module, name: &import.name, ty }
         })
     }
@@ -139,7 +139,12 @@ impl Module {
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let info = self.info();
         let exports = info.exports.iter();
-        exports.map(|e| ExportType { name: &e.name, ty: info.extern_type(e.item) })
+        exports.map(|e| ExportType { name: &e.name, ty: self.canonical(&info.extern_type(e.item)) })
+    }
+
+    /// A type of the module's, with the engine's types in the place of the module's.
+    pub(super) fn canonical(&self, ty: &ExternType) -> ExternType {
+        ty.map_concrete(&|id| self.0.image.canonical(id))
     }
 
     /// The module's name, if its name section has one.
@@ -237,11 +242,17 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         imported_funcs: imported.funcs,
         func_refs: info.func_ref_count,
     });
-    let signatures = info.types.values().map(|ty| engine.signatures().intern(ty)).collect();
+    let types = engine.types().of_module(info.types.as_values_slice(), &info.group_ends);
+    let types = types.expect("a module's types only name each other");
+    let canonical = |id: TypeId| match id.module_index() {
+        Some(index) => types[index as usize].id(),
+        None => id,
+    };
+    let defined_tables = info.tables.values().skip(imported.tables as usize);
     let parts = ImageParts {
         memories: info.memories.values().skip(imported.memories as usize).copied().collect(),
-        tables: info.tables.values().skip(imported.tables as usize).copied().collect(),
-        globals: info.globals.values().copied().collect(),
+        tables: defined_tables.map(|ty| ty.map_concrete(canonical)).collect(),
+        globals: info.globals.values().map(|ty| ty.map_concrete(canonical)).collect(),
         func_refs: func_refs(info),
         tags: info.tags.values().skip(imported.tags as usize).copied().collect(),
         data: info.data.iter().map(|segment| segment.range.clone()).collect(),
@@ -249,7 +260,7 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         element_types: element_types(info),
         shares_refs: shares_refs(info),
     };
-    Image::new(layout, signatures, parts)
+    Image::new(layout, types, parts)
 }
 
 /// The defined functions that can be referred to, in the order of their numbers.
@@ -274,7 +285,7 @@ fn element_types(info: &ModuleInfo) -> Box<[HeapType]> {
 /// See [`ImageParts::shares_refs`].
 fn shares_refs(info: &ModuleInfo) -> bool {
     info.imports.iter().any(|import| match import.ty {
-        EntityType::Func(ty) | EntityType::Tag(ty) => info.types[ty].has_refs(),
+        EntityType::Func(ty) | EntityType::Tag(ty) => info.signature(ty).has_refs(),
         EntityType::Table(_) => true,
         EntityType::Global(ty) => matches!(ty.content, ValType::Ref(_)),
         EntityType::Memory(_) => false,

@@ -3,10 +3,10 @@
 use super::func::Slot;
 use super::instance::{ExternRef, Handle};
 use super::store::Store;
-use super::{Error, Exception, Func};
+use super::{Error, Func};
 use crate::abi::signature::kind;
 use crate::vm::store::EntityKind;
-use crate::wasm::{HeapType, RefType, ValType};
+use crate::wasm::{Family, HeapType, RefType, ValType};
 
 /// A value of WebAssembly. Floats are compared by their bits, references by what they refer to.
 #[derive(Clone, Debug)]
@@ -23,10 +23,14 @@ pub enum Val {
     V128(u128),
     /// A reference to a function, or null.
     FuncRef(Option<Func>),
-    /// A reference to an object of the host, or null. The object may be any entity of the store.
+    /// A reference seen from outside, or null: to an object of the host, or to any entity of the
+    /// store.
     ExternRef(Option<Handle>),
+    /// A reference seen from inside, or null: to a number, a struct, an array, or to something
+    /// from outside.
+    AnyRef(Option<Handle>),
     /// A reference to an exception, or null.
-    ExnRef(Option<Exception>),
+    ExnRef(Option<Handle>),
 }
 
 impl Val {
@@ -40,11 +44,40 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::AnyRef(_) => ValType::ANYREF,
             Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
-    /// The value that locals of this type begin with: zero or null.
+    /// The family of references that it belongs to, and what it refers to; none for numbers.
+    fn reference(&self) -> Option<(Family, Option<&Handle>)> {
+        Some(match self {
+            Val::FuncRef(func) => (Family::Func, func.as_ref().map(Func::handle)),
+            Val::ExternRef(object) => (Family::Extern, object.as_ref()),
+            Val::AnyRef(object) => (Family::Any, object.as_ref()),
+            Val::ExnRef(object) => (Family::Exn, object.as_ref()),
+            _ => return None,
+        })
+    }
+
+    /// A reference to `object`, or null, of the family that `ty` belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] when `ty` is a type of functions and the object is none.
+    pub fn from_handle(ty: RefType, object: Option<&Handle>) -> Result<Val, Error> {
+        Ok(match ty.heap.family() {
+            Family::Func => Val::FuncRef(match object {
+                Some(object) => Some(Func::of(object).ok_or_else(no_function)?.clone()),
+                None => None,
+            }),
+            Family::Extern => Val::ExternRef(object.cloned()),
+            Family::Any => Val::AnyRef(object.cloned()),
+            Family::Exn => Val::ExnRef(object.cloned()),
+        })
+    }
+
+    /// Zero or null. A type of references without null has no such value; null stands for it.
     pub fn default(ty: ValType) -> Val {
         match ty {
             ValType::I32 => Val::I32(0),
@@ -52,9 +85,12 @@ impl Val {
             ValType::F32 => Val::F32(0.0),
             ValType::F64 => Val::F64(0.0),
             ValType::V128 => Val::V128(0),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Val::FuncRef(None),
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Val::ExternRef(None),
-            ValType::Ref(RefType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
+            ValType::Ref(ty) => match ty.heap.family() {
+                Family::Func => Val::FuncRef(None),
+                Family::Extern => Val::ExternRef(None),
+                Family::Any => Val::AnyRef(None),
+                Family::Exn => Val::ExnRef(None),
+            },
         }
     }
 
@@ -66,19 +102,13 @@ impl Val {
             (Val::F32(a), Val::F32(b)) => a.to_bits() == b.to_bits(),
             (Val::F64(a), Val::F64(b)) => a.to_bits() == b.to_bits(),
             (Val::V128(a), Val::V128(b)) => a == b,
-            (Val::FuncRef(a), Val::FuncRef(b)) => match (a, b) {
-                (Some(a), Some(b)) => a.is(b),
-                (a, b) => a.is_none() && b.is_none(),
+            _ => match (self.reference(), other.reference()) {
+                (Some((family, a)), Some((other, b))) if family == other => match (a, b) {
+                    (Some(a), Some(b)) => a.is(b),
+                    (a, b) => a.is_none() && b.is_none(),
+                },
+                _ => false,
             },
-            (Val::ExternRef(a), Val::ExternRef(b)) => match (a, b) {
-                (Some(a), Some(b)) => a.is(b),
-                (a, b) => a.is_none() && b.is_none(),
-            },
-            (Val::ExnRef(a), Val::ExnRef(b)) => match (a, b) {
-                (Some(a), Some(b)) => a.is(b),
-                (a, b) => a.is_none() && b.is_none(),
-            },
-            _ => false,
         }
     }
 
@@ -89,12 +119,8 @@ impl Val {
         store: &Store,
         ty: ValType,
     ) -> Result<(u128, Option<Handle>), Error> {
-        let got = self.ty();
-        let fits = match (ty, got) {
-            (ValType::Ref(wanted), ValType::Ref(got)) => wanted.heap == got.heap,
-            (wanted, got) => wanted == got,
-        };
-        if !fits {
+        if !self.is_of(store, ty) {
+            let got = self.ty();
             return Err(Error::Type(format!("type mismatch: expected {ty}, got {got}")));
         }
         Ok(match self {
@@ -103,11 +129,29 @@ impl Val {
             Val::F32(value) => (u128::from(value.to_bits()), None),
             Val::F64(value) => (u128::from(value.to_bits()), None),
             Val::V128(value) => (*value, None),
-            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => (0, None),
-            Val::ExnRef(Some(exception)) => exception_bits(store, exception.handle())?,
             Val::FuncRef(Some(func)) => func_bits(store, func.handle())?,
-            Val::ExternRef(Some(object)) => extern_bits(store, object)?,
+            Val::ExternRef(Some(object))
+            | Val::AnyRef(Some(object))
+            | Val::ExnRef(Some(object)) => reference_bits(store, object)?,
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+                (0, None)
+            }
         })
+    }
+
+    /// Whether it is a value of this type.
+    fn is_of(&self, store: &Store, ty: ValType) -> bool {
+        match (self.reference(), ty) {
+            (None, ty) => self.ty() == ty,
+            (Some((family, object)), ValType::Ref(ty)) => {
+                family == ty.heap.family()
+                    && match object {
+                        Some(object) => is_reference_to(store, object, ty.heap),
+                        None => ty.nullable,
+                    }
+            }
+            _ => false,
+        }
     }
 
     /// The value of type `ty` that wasm holds in these bits.
@@ -122,20 +166,38 @@ impl Val {
             ValType::F32 => Val::F32(f32::from_bits(bits as u32)),
             ValType::F64 => Val::F64(f64::from_bits(bits as u64)),
             ValType::V128 => Val::V128(bits),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => {
-                // SAFETY: the caller's contract.
-                let handle = unsafe { func_of(bits as u64) };
-                Val::FuncRef(handle.map(Func::from_handle))
-            }
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => {
-                Val::ExternRef(store.vm().extern_handle(bits as u32))
-            }
-            ValType::Ref(RefType { heap: HeapType::Exn, .. }) => {
-                let handle = store.vm().exception_handle(bits as u32);
-                Val::ExnRef(handle.map(Exception::from_handle))
-            }
+            ValType::Ref(ty) => match ty.heap.family() {
+                Family::Func => {
+                    // SAFETY: the caller's contract.
+                    let handle = unsafe { func_of(bits as u64) };
+                    Val::FuncRef(handle.map(Func::from_handle))
+                }
+                Family::Extern => Val::ExternRef(store.vm().referent(bits as u32)),
+                Family::Any => Val::AnyRef(store.vm().referent(bits as u32)),
+                Family::Exn => Val::ExnRef(store.vm().referent(bits as u32)),
+            },
         }
     }
+}
+
+/// Whether a reference to `object`, which is of the type's family, is one of this type.
+fn is_reference_to(store: &Store, object: &Handle, ty: HeapType) -> bool {
+    let got = match ty.family() {
+        Family::Extern => HeapType::Extern,
+        Family::Exn if object.kind() == EntityKind::Exception => HeapType::Exn,
+        Family::Exn => return false,
+        Family::Func => match Func::of(object) {
+            Some(func) => HeapType::ConcreteFunc(func.type_id()),
+            None => return false,
+        },
+        Family::Any => HeapType::Any,
+    };
+    let reference = |heap| RefType { nullable: false, heap };
+    store.engine().types().ref_matches(reference(got), reference(ty))
+}
+
+fn no_function() -> Error {
+    Error::Type("type mismatch: expected a function".to_owned())
 }
 
 fn func_bits(store: &Store, func: &Handle) -> Result<(u128, Option<Handle>), Error> {
@@ -145,16 +207,10 @@ fn func_bits(store: &Store, func: &Handle) -> Result<(u128, Option<Handle>), Err
     Ok((address as u128, Some(func.clone())))
 }
 
-fn extern_bits(store: &Store, object: &Handle) -> Result<(u128, Option<Handle>), Error> {
+fn reference_bits(store: &Store, object: &Handle) -> Result<(u128, Option<Handle>), Error> {
     store.check(object)?;
-    let (number, keep) = store.vm().extern_number(object);
-    Ok((number.into(), Some(keep)))
-}
-
-fn exception_bits(store: &Store, exception: &Handle) -> Result<(u128, Option<Handle>), Error> {
-    store.check(exception)?;
-    let number = exception.exception().give_number();
-    Ok((number.into(), Some(exception.clone())))
+    let (reference, keep) = store.vm().reference(object);
+    Ok((reference.into(), Some(keep)))
 }
 
 /// # Safety
@@ -178,22 +234,11 @@ impl Slot {
         wanted: ValType,
         object: Option<&Handle>,
     ) -> Result<(Slot, Option<Handle>), Error> {
-        let slot = |bits: u128| Slot::new(kind(wanted), bits as u64);
-        let Some(object) = object else { return Ok((slot(0), None)) };
-        let (bits, keep) = if wanted == ValType::EXNREF {
-            if object.kind() != EntityKind::Exception {
-                return Err(Error::Type("type mismatch: expected an exception".to_owned()));
-            }
-            exception_bits(store, object)?
-        } else if wanted == ValType::FUNCREF {
-            if object.kind() != EntityKind::Func {
-                return Err(Error::Type("type mismatch: expected a function".to_owned()));
-            }
-            func_bits(store, object)?
-        } else {
-            extern_bits(store, object)?
+        let ValType::Ref(ty) = wanted else {
+            return Err(Error::Type(format!("type mismatch: expected {wanted}, got a reference")));
         };
-        Ok((slot(bits), keep))
+        let (bits, keep) = Val::from_handle(ty, object)?.to_bits(store, wanted)?;
+        Ok((Slot::new(kind(wanted), bits as u64), keep))
     }
 
     /// What a reference in the slot refers to, none for null.
@@ -205,10 +250,8 @@ impl Slot {
         if self.kind() == kind(ValType::FUNCREF) {
             // SAFETY: the caller's contract.
             unsafe { func_of(self.payload()) }
-        } else if self.kind() == kind(ValType::EXNREF) {
-            store.vm().exception_handle(self.payload() as u32)
         } else {
-            store.vm().extern_handle(self.payload() as u32)
+            store.vm().referent(self.payload() as u32)
         }
     }
 }
@@ -234,12 +277,6 @@ impl From<f32> for Val {
 impl From<f64> for Val {
     fn from(value: f64) -> Val {
         Val::F64(value)
-    }
-}
-
-impl From<Exception> for Val {
-    fn from(exception: Exception) -> Val {
-        Val::ExnRef(Some(exception))
     }
 }
 

@@ -9,6 +9,7 @@ mod const_expr;
 mod names;
 mod sections;
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -17,24 +18,30 @@ use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Validat
 
 use crate::wasm::{
     DefinedFuncIndex, ExternType, Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType,
-    MemoryIndex, MemoryType, RefType, TableIndex, TableType, TagIndex, TypeIndex,
+    MemoryIndex, MemoryType, RefType, SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex,
 };
 
 pub use const_expr::{ConstExpr, ConstOp};
 pub use names::Names;
-pub use sections::value_type;
+use sections::Sort;
 
 /// What a module is made of, without the bodies of its functions: those stay in the bytes.
 #[derive(Debug, Default)]
 pub struct ModuleInfo {
-    /// The function types.
-    pub types: PrimaryMap<TypeIndex, FuncType>,
+    /// The types that it defines. They name each other by [`TypeId::in_module`].
+    pub types: PrimaryMap<TypeIndex, SubType>,
+    /// The end of each recursive group among the types.
+    pub group_ends: Vec<u32>,
+    /// The sort of each type; while types are decoded, there are more of these.
+    sorts: Vec<Sort>,
     /// The imports, in order.
     pub imports: Vec<Import>,
     /// The type of each function, imported ones first.
     pub funcs: PrimaryMap<FuncIndex, TypeIndex>,
     /// The tables, imported ones first.
     pub tables: PrimaryMap<TableIndex, TableType>,
+    /// What the elements of each defined table start with; none for null.
+    pub table_inits: Vec<Option<ConstExpr>>,
     /// The memories, imported ones first.
     pub memories: PrimaryMap<MemoryIndex, MemoryType>,
     /// The globals, imported ones first.
@@ -189,12 +196,32 @@ impl ModuleInfo {
 
     /// The type of the function `index`.
     pub fn func_type(&self, index: FuncIndex) -> &FuncType {
-        &self.types[self.funcs[index]]
+        self.signature(self.funcs[index])
+    }
+
+    /// The function type with this index.
+    pub fn signature(&self, index: TypeIndex) -> &FuncType {
+        self.types[index].func().expect("validation wants a function type here")
+    }
+
+    /// The type that this one is declared to be below.
+    fn supertype(&self, index: TypeIndex) -> Option<TypeIndex> {
+        self.types[index].supertype.and_then(TypeId::module_index).map(TypeIndex::from_u32)
+    }
+
+    /// How many types this type is below.
+    pub fn depth(&self, index: TypeIndex) -> u32 {
+        iter::successors(self.supertype(index), |above| self.supertype(*above)).count() as u32
+    }
+
+    /// Whether the type is `other` or below it, as far as that can be told from its declaration.
+    pub fn is_below(&self, index: TypeIndex, other: TypeIndex) -> bool {
+        iter::successors(Some(index), |above| self.supertype(*above)).any(|index| index == other)
     }
 
     /// The type of the tag `index`: what its exceptions carry are the parameters.
     pub fn tag_type(&self, index: TagIndex) -> &FuncType {
-        &self.types[self.tags[index]]
+        self.signature(self.tags[index])
     }
 
     /// The type of an entity, as the outside sees it.
@@ -211,11 +238,11 @@ impl ModuleInfo {
     /// The type of an import, as the outside sees it.
     pub fn import_type(&self, import: &Import) -> ExternType {
         match import.ty {
-            EntityType::Func(ty) => ExternType::Func(self.types[ty].clone()),
+            EntityType::Func(ty) => ExternType::Func(self.signature(ty).clone()),
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
-            EntityType::Tag(ty) => ExternType::Tag(self.types[ty].clone()),
+            EntityType::Tag(ty) => ExternType::Tag(self.signature(ty).clone()),
         }
     }
 

@@ -13,8 +13,9 @@ use super::{
     Export, Import, ModuleInfo, ParseError, SegmentMode,
 };
 use crate::wasm::{
-    Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex,
-    MemoryType, RefType, TableIndex, TableType, TagIndex, TypeIndex, ValType,
+    ArrayType, CompositeType, Feature, Features, FieldType, FuncIndex, FuncType, GlobalIndex,
+    GlobalType, HeapType, Limits, MemoryIndex, MemoryType, RefType, StorageType, StructType,
+    SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.
@@ -90,9 +91,14 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
     match payload {
         Payload::TypeSection(section) => {
             for group in section {
-                for ty in group?.into_types() {
-                    info.types.push(func_type(&ty.composite_type.inner)?);
+                let group = group?;
+                // Types of a group may name later ones.
+                info.sorts.extend(group.types().map(|ty| sort(&ty.composite_type.inner)));
+                for ty in group.into_types() {
+                    let ty = info.sub_type(&ty)?;
+                    info.types.push(ty);
                 }
+                info.group_ends.push(info.types.len() as u32);
             }
         }
         Payload::ImportSection(section) => {
@@ -108,11 +114,12 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
         Payload::TableSection(section) => {
             for table in section {
                 let table = table?;
-                if let TableInit::Expr(expr) = table.init {
-                    let offset = expr.get_binary_reader().original_position() as usize;
-                    return Err(ParseError::new("table initializers are not supported", offset));
-                }
-                info.tables.push(table_type(table.ty)?);
+                let init = match &table.init {
+                    TableInit::Expr(expr) => Some(const_expr(info, expr)?),
+                    TableInit::RefNull => None,
+                };
+                info.table_inits.push(init);
+                info.tables.push(table_type(info, table.ty)?);
             }
         }
         Payload::MemorySection(section) => {
@@ -128,7 +135,7 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
         Payload::GlobalSection(section) => {
             for global in section {
                 let global = global?;
-                info.globals.push(global_type(global.ty)?);
+                info.globals.push(global_type(info, global.ty)?);
                 let init = const_expr(info, &global.init_expr)?;
                 info.global_inits.push(init);
             }
@@ -178,7 +185,7 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
                     RawItems::Expressions(ty, section) => {
                         let exprs: Result<Box<[_]>, ParseError> =
                             section.into_iter().map(|e| const_expr(info, &e?)).collect();
-                        (ref_type(ty)?, ElementItems::Exprs(exprs?))
+                        (info.ref_type(ty)?, ElementItems::Exprs(exprs?))
                     }
                 };
                 info.elements.push(ElementSegment { mode, ty, items });
@@ -226,7 +233,7 @@ fn collect_import(info: &mut ModuleInfo, import: wasmparser::Import) -> Result<(
             EntityType::Func(ty)
         }
         TypeRef::Table(ty) => {
-            let ty = table_type(ty)?;
+            let ty = table_type(info, ty)?;
             info.tables.push(ty);
             info.imported.tables += 1;
             EntityType::Table(ty)
@@ -238,7 +245,7 @@ fn collect_import(info: &mut ModuleInfo, import: wasmparser::Import) -> Result<(
             EntityType::Memory(ty)
         }
         TypeRef::Global(ty) => {
-            let ty = global_type(ty)?;
+            let ty = global_type(info, ty)?;
             info.globals.push(ty);
             info.imported.globals += 1;
             EntityType::Global(ty)
@@ -266,56 +273,140 @@ impl From<UnsupportedType> for ParseError {
     }
 }
 
-fn func_type(ty: &CompositeInnerType) -> Result<FuncType, UnsupportedType> {
-    let CompositeInnerType::Func(ty) = ty else { return Err(UnsupportedType) };
-    let types = |types: &[wasmparser::ValType]| -> Result<Vec<ValType>, UnsupportedType> {
-        types.iter().map(|ty| value_type(*ty)).collect()
-    };
-    Ok(FuncType::new(types(ty.params())?, types(ty.results())?))
+/// What the values of a defined type are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sort {
+    Func,
+    Struct,
+    Array,
+    Unsupported,
 }
 
-/// Our form of wasmparser's value type.
-pub fn value_type(ty: wasmparser::ValType) -> Result<ValType, UnsupportedType> {
-    Ok(match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)?),
-    })
-}
-
-fn ref_type(ty: wasmparser::RefType) -> Result<RefType, UnsupportedType> {
-    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type())? })
-}
-
-fn heap_type(ty: wasmparser::HeapType) -> Result<HeapType, UnsupportedType> {
+fn sort(ty: &CompositeInnerType) -> Sort {
     match ty {
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Func } => {
-            Ok(HeapType::Func)
-        }
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Extern } => {
-            Ok(HeapType::Extern)
-        }
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn } => {
-            Ok(HeapType::Exn)
-        }
+        CompositeInnerType::Func(_) => Sort::Func,
+        CompositeInnerType::Struct(_) => Sort::Struct,
+        CompositeInnerType::Array(_) => Sort::Array,
+        CompositeInnerType::Cont(_) => Sort::Unsupported,
+    }
+}
+
+impl ModuleInfo {
+    fn sub_type(&self, ty: &wasmparser::SubType) -> Result<SubType, UnsupportedType> {
+        let supertype =
+            ty.supertype_idxs.first().map(|index| module_index(index.unpack())).transpose()?;
+        let composite = match &ty.composite_type.inner {
+            CompositeInnerType::Func(ty) => {
+                let types = |types: &[wasmparser::ValType]| -> Result<Vec<ValType>, _> {
+                    types.iter().map(|ty| self.value_type(*ty)).collect()
+                };
+                CompositeType::Func(FuncType::new(types(ty.params())?, types(ty.results())?))
+            }
+            CompositeInnerType::Struct(ty) => {
+                let fields: Result<Vec<_>, _> = ty.fields.iter().map(|f| self.field(f)).collect();
+                CompositeType::Struct(StructType::new(fields?))
+            }
+            CompositeInnerType::Array(ty) => CompositeType::Array(ArrayType(self.field(&ty.0)?)),
+            CompositeInnerType::Cont(_) => return Err(UnsupportedType),
+        };
+        let supertype = supertype.map(TypeId::in_module);
+        Ok(SubType { is_final: ty.is_final, supertype, composite })
+    }
+
+    fn field(&self, field: &wasmparser::FieldType) -> Result<FieldType, UnsupportedType> {
+        let storage = match field.element_type {
+            wasmparser::StorageType::I8 => StorageType::I8,
+            wasmparser::StorageType::I16 => StorageType::I16,
+            wasmparser::StorageType::Val(ty) => StorageType::Val(self.value_type(ty)?),
+        };
+        Ok(FieldType { storage, mutable: field.mutable })
+    }
+
+    /// Our form of wasmparser's value type.
+    ///
+    /// # Errors
+    ///
+    /// When it is one that the engine does not implement.
+    pub fn value_type(&self, ty: wasmparser::ValType) -> Result<ValType, UnsupportedType> {
+        Ok(match ty {
+            wasmparser::ValType::I32 => ValType::I32,
+            wasmparser::ValType::I64 => ValType::I64,
+            wasmparser::ValType::F32 => ValType::F32,
+            wasmparser::ValType::F64 => ValType::F64,
+            wasmparser::ValType::V128 => ValType::V128,
+            wasmparser::ValType::Ref(ty) => ValType::Ref(self.ref_type(ty)?),
+        })
+    }
+
+    /// Our form of wasmparser's reference type.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModuleInfo::value_type`].
+    pub fn ref_type(&self, ty: wasmparser::RefType) -> Result<RefType, UnsupportedType> {
+        Ok(RefType { nullable: ty.is_nullable(), heap: self.heap_type(ty.heap_type())? })
+    }
+
+    /// Our form of wasmparser's heap type.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModuleInfo::value_type`].
+    pub fn heap_type(&self, ty: wasmparser::HeapType) -> Result<HeapType, UnsupportedType> {
+        use AbstractHeapType as A;
+        let ty = match ty {
+            wasmparser::HeapType::Abstract { shared: false, ty } => ty,
+            wasmparser::HeapType::Concrete(index) => {
+                let index = module_index(index)?;
+                let id = TypeId::in_module(index);
+                return match self.sorts.get(index as usize) {
+                    Some(Sort::Func) => Ok(HeapType::ConcreteFunc(id)),
+                    Some(Sort::Struct) => Ok(HeapType::ConcreteStruct(id)),
+                    Some(Sort::Array) => Ok(HeapType::ConcreteArray(id)),
+                    Some(Sort::Unsupported) | None => Err(UnsupportedType),
+                };
+            }
+            _ => return Err(UnsupportedType),
+        };
+        Ok(match ty {
+            A::Func => HeapType::Func,
+            A::NoFunc => HeapType::NoFunc,
+            A::Extern => HeapType::Extern,
+            A::NoExtern => HeapType::NoExtern,
+            A::Any => HeapType::Any,
+            A::None => HeapType::None,
+            A::Eq => HeapType::Eq,
+            A::I31 => HeapType::I31,
+            A::Struct => HeapType::Struct,
+            A::Array => HeapType::Array,
+            A::Exn => HeapType::Exn,
+            A::NoExn => HeapType::NoExn,
+            A::Cont | A::NoCont => return Err(UnsupportedType),
+        })
+    }
+}
+
+fn module_index(index: wasmparser::UnpackedIndex) -> Result<u32, UnsupportedType> {
+    match index {
+        wasmparser::UnpackedIndex::Module(index) => Ok(index),
         _ => Err(UnsupportedType),
     }
 }
 
-fn table_type(ty: wasmparser::TableType) -> Result<TableType, UnsupportedType> {
+fn table_type(info: &ModuleInfo, ty: wasmparser::TableType) -> Result<TableType, UnsupportedType> {
     let limits = Limits { min: ty.initial, max: ty.maximum };
-    Ok(TableType { element: ref_type(ty.element_type)?, limits })
+    Ok(TableType { element: info.ref_type(ty.element_type)?, limits })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } }
 }
 
-fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType, UnsupportedType> {
-    Ok(GlobalType { content: value_type(ty.content_type)?, mutable: ty.mutable })
+fn global_type(
+    info: &ModuleInfo,
+    ty: wasmparser::GlobalType,
+) -> Result<GlobalType, UnsupportedType> {
+    Ok(GlobalType { content: info.value_type(ty.content_type)?, mutable: ty.mutable })
 }
 
 fn const_expr(info: &mut ModuleInfo, expr: &RawConstExpr) -> Result<ConstExpr, ParseError> {

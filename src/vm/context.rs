@@ -16,22 +16,22 @@ use super::exception::Tag;
 use super::libcalls;
 use super::memory::Memory;
 use super::refs::{context_node, trace_global, trace_table, trace_value};
-use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
+use super::types::TypeRef;
 use crate::abi::layout::{
     ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef,
     VMGlobal, VMMemory, VMTable, VMType,
 };
 use crate::wasm::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType,
-    TableIndex, TableType, TagIndex, TypeIndex,
+    TableIndex, TableType, TagIndex, TypeId, TypeIndex,
 };
 
 /// The part of a module that its running code needs.
 pub struct Image {
     layout: ContextLayout,
-    signatures: Box<[Arc<Signature>]>,
+    type_refs: Box<[TypeRef]>,
     types: Box<[*const VMType]>,
     parts: ImageParts,
 }
@@ -59,20 +59,16 @@ pub struct ImageParts {
     pub shares_refs: bool,
 }
 
-// SAFETY: the pointers in `types` are the addresses of `signatures`, which are shared safely.
+// SAFETY: the pointers in `types` are the addresses of `type_refs`, which are shared safely.
 unsafe impl Send for Image {}
 // SAFETY: as above; nothing in it changes.
 unsafe impl Sync for Image {}
 
 impl Image {
     /// The image with this layout, these types in the order of their indices, and these parts.
-    pub fn new(
-        layout: ContextLayout,
-        signatures: Box<[Arc<Signature>]>,
-        parts: ImageParts,
-    ) -> Image {
-        let types = signatures.iter().map(|signature| signature.as_vm()).collect();
-        Image { layout, signatures, types, parts }
+    pub fn new(layout: ContextLayout, type_refs: Box<[TypeRef]>, parts: ImageParts) -> Image {
+        let types = type_refs.iter().map(|ty| ty.as_vm()).collect();
+        Image { layout, type_refs, types, parts }
     }
 
     /// The layout of contexts.
@@ -80,9 +76,15 @@ impl Image {
         &self.layout
     }
 
+    /// The engine's type for one of the module's.
+    pub fn canonical(&self, id: TypeId) -> TypeId {
+        let ty = id.module_index().and_then(|index| self.type_refs.get(index as usize));
+        ty.map_or(id, |ty| ty.id())
+    }
+
     /// The canonical form of each type.
-    pub fn signature(&self, index: TypeIndex) -> &Arc<Signature> {
-        &self.signatures[index.index()]
+    pub fn type_ref(&self, index: TypeIndex) -> &TypeRef {
+        &self.type_refs[index.index()]
     }
 }
 
@@ -169,7 +171,7 @@ impl Instance {
         tables.extend(own_tables.iter().map(NonNull::from));
 
         let mut tags = pointers(imports, EntityKind::Tag);
-        let own_tags = parts.tags.iter().map(|ty| Tag::new(image.signature(*ty).clone()));
+        let own_tags = parts.tags.iter().map(|ty| Tag::new(image.type_ref(*ty).clone()));
         let own_tags: Box<[_]> = own_tags.collect();
         tags.extend(own_tags.iter().map(NonNull::from));
 
@@ -547,9 +549,10 @@ unsafe fn fill(
                 }
                 // Compiled code does not look at tags.
                 EntityKind::Tag => {}
-                EntityKind::Instance | EntityKind::Extern | EntityKind::Exception => {
-                    unreachable!("modules do not import such things")
-                }
+                EntityKind::Instance
+                | EntityKind::Extern
+                | EntityKind::Object
+                | EntityKind::Exception => unreachable!("modules do not import such things"),
             }
         }
 

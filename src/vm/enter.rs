@@ -16,10 +16,10 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::leave::HostError;
-use super::signature::Signature;
 use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
+use super::types::Type;
 use crate::abi::layout::{VMActivation, VMFuncRef};
 use crate::wasm::TrapCode;
 
@@ -332,7 +332,7 @@ pub unsafe fn enter(
     // SAFETY: the caller's contract: the function is live, and so is its type.
     let (VMFuncRef { code, vmctx, .. }, signature) = unsafe {
         let func = func.as_ref();
-        (*func, &*func.ty.cast::<Signature>())
+        (*func, Type::of_vm(func.ty).signature())
     };
     let trampoline = match signature.entry() {
         Ok(trampoline) => trampoline,

@@ -5,39 +5,38 @@
 //! for a reference or the host, makes an object of it.
 
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use super::arch;
 use super::context::Instance;
 use super::enter::Cause;
 use super::leave::{self, HostError};
 use super::refs::trace_value;
-use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::trap::{self, Landing};
+use super::types::TypeRef;
 use crate::abi::layout::VMContext;
 use crate::abi::signature::{PAYLOAD, SLOT, array_size};
 use crate::wasm::{TagIndex, TrapCode, ValType};
 
 /// A tag. Its address is its identity.
 pub struct Tag {
-    signature: Arc<Signature>,
+    ty: TypeRef,
 }
 
 impl Tag {
     /// A tag of exceptions that carry what functions of this type take.
-    pub(super) fn new(signature: Arc<Signature>) -> Tag {
-        Tag { signature }
+    pub(super) fn new(ty: TypeRef) -> Tag {
+        Tag { ty }
     }
 
-    /// The type, whose parameters exceptions with this tag carry.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
+    /// The type of functions whose parameters exceptions with this tag carry.
+    pub fn ty(&self) -> &TypeRef {
+        &self.ty
     }
 
     /// Words of an array with the values that an exception carries.
     fn words(&self) -> usize {
-        array_size(self.signature.ty().params().len()) / size_of::<u64>()
+        array_size(self.ty.signature().ty().params().len()) / size_of::<u64>()
     }
 }
 
@@ -52,27 +51,17 @@ pub(super) struct HostTag {
 #[repr(C)]
 pub struct ExceptionNode {
     node: Node,
-    /// By which compiled code refers to it.
-    number: u32,
     tag: NonNull<Tag>,
     tag_node: NonNull<Node>,
     /// What it carries, laid out as in [`crate::abi::signature`], without kinds.
     values: Box<[u64]>,
 }
 
-/// The exceptions of a store, by number. 0 is null.
-#[derive(Default)]
-pub(super) struct Exceptions {
-    /// The exception of each number, from 1 on; null where the number is free.
-    nodes: Vec<*const ExceptionNode>,
-    free: Vec<u32>,
-}
-
 impl Store {
     /// Makes a tag.
-    pub fn new_tag(&self, signature: Arc<Signature>) -> Handle {
+    pub fn new_tag(&self, ty: TypeRef) -> Handle {
         let node = Node::new(self, NodeKind::Tag);
-        let host = leak(Box::new(HostTag { node, tag: Tag::new(signature) }));
+        let host = leak(Box::new(HostTag { node, tag: Tag::new(ty) }));
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
             self.adopt(host.cast());
@@ -82,65 +71,21 @@ impl Store {
 
     /// Makes an exception that carries `values`, an array laid out for the parameters of the tag's
     /// type; references among them are live and in the hands of wasm. `tag` is of this store.
-    ///
-    /// # Errors
-    ///
-    /// A message when there are too many.
-    pub fn new_exception(&self, tag: &Handle, values: Box<[u64]>) -> Result<Handle, String> {
-        let node = self.make_exception(tag.raw().cast(), tag.node(), values)?;
-        // SAFETY: it is live, and nothing can have freed it yet.
-        Ok(unsafe { Handle::new(node.cast(), EntityKind::Exception, node) })
-    }
-
-    /// As [`Store::new_exception`], without anything that keeps the exception alive.
-    fn make_exception(
-        &self,
-        tag: NonNull<Tag>,
-        tag_node: NonNull<Node>,
-        values: Box<[u64]>,
-    ) -> Result<NonNull<ExceptionNode>, String> {
-        // SAFETY: the caller has the tag.
-        debug_assert_eq!(values.len(), unsafe { tag.as_ref() }.words());
-        let mut exceptions = self.exceptions.borrow_mut();
-        let number = match exceptions.free.pop() {
-            Some(number) => number,
-            None => {
-                let next = u32::try_from(exceptions.nodes.len() + 1);
-                exceptions.nodes.push(ptr::null());
-                next.map_err(|_| "there are too many exceptions".to_owned())?
-            }
-        };
+    pub fn new_exception(&self, tag: &Handle, values: Box<[u64]>) -> Handle {
+        debug_assert_eq!(values.len(), tag.tag().words());
         let node = leak(Box::new(ExceptionNode {
             node: Node::new(self, NodeKind::Exception),
-            number,
-            tag,
-            tag_node,
+            tag: tag.raw().cast(),
+            tag_node: tag.node(),
             values,
         }));
-        exceptions.nodes[number as usize - 1] = node.as_ptr();
-        drop(exceptions);
         // SAFETY: as `adopt` wants it, and the node is live.
         unsafe {
             self.adopt(node.cast());
             // From now on the exception refers to all that, which is live.
             node.as_ref().trace(&mut |to| to.as_ref().escape());
+            Handle::new(node.cast(), EntityKind::Exception, node)
         }
-        Ok(node)
-    }
-
-    /// The exception that wasm refers to by `number`, none for null.
-    pub fn exception_handle(&self, number: u32) -> Option<Handle> {
-        let node = NonNull::from(self.exception_node(number)?);
-        // SAFETY: the table only has live exceptions.
-        Some(unsafe { Handle::new(node.cast(), EntityKind::Exception, node) })
-    }
-
-    /// The node of the exception that wasm refers to by `number`.
-    pub(super) fn exception_node(&self, number: u32) -> Option<&ExceptionNode> {
-        let index = (number as usize).checked_sub(1)?;
-        let node = *self.exceptions.borrow().nodes.get(index)?;
-        // SAFETY: numbers in use have a live exception.
-        unsafe { node.as_ref() }
     }
 }
 
@@ -151,10 +96,9 @@ impl ExceptionNode {
         unsafe { Handle::new(self.tag_node, EntityKind::Tag, self.tag) }
     }
 
-    /// The number by which wasm refers to it, which now it may.
-    pub fn give_number(&self) -> u32 {
-        self.node.escape();
-        self.number
+    fn tag_ref(&self) -> &Tag {
+        // SAFETY: the exception keeps its tag alive.
+        unsafe { self.tag.as_ref() }
     }
 
     /// What it carries, laid out as in [`crate::abi::signature`], without kinds.
@@ -165,8 +109,7 @@ impl ExceptionNode {
     /// Visits what it refers to.
     pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
         visit(self.tag_node);
-        // SAFETY: the exception keeps its tag alive.
-        let ty = unsafe { self.tag.as_ref() }.signature.ty();
+        let ty = self.tag_ref().ty.signature().ty();
         for (i, ty) in ty.params().iter().enumerate() {
             if let ValType::Ref(ty) = ty {
                 let word = self.values[(i * SLOT + PAYLOAD) / size_of::<u64>()];
@@ -176,13 +119,6 @@ impl ExceptionNode {
                 unsafe { trace_value(self.node.store(), value, ty.heap, visit) };
             }
         }
-    }
-
-    /// Gives the number back.
-    pub(super) fn take_apart(self) {
-        let mut exceptions = self.node.store().exceptions.borrow_mut();
-        exceptions.nodes[self.number as usize - 1] = ptr::null();
-        exceptions.free.push(self.number);
     }
 }
 
@@ -202,20 +138,19 @@ impl Handle {
     }
 }
 
-/// Goes on at the handler. The values of what is in flight go along, and the number of the
-/// exception if the handler wants it.
+/// Goes on at the handler. What is in flight goes along, and a reference to the exception if the
+/// handler wants it.
 ///
 /// # Safety
 ///
 /// The landing has just been found from where wasm was left, and nothing in between has anything
 /// left to do.
-unsafe fn land(store: &Store, landing: &Landing, number: u32) -> ! {
+unsafe fn land(store: &Store, landing: &Landing, reference: u32) -> ! {
     let values = store.in_flight.borrow().as_ptr();
+    let payload = [values.addr(), reference as usize];
     // SAFETY: the caller's contract. The values stay where they are until something else is
     // thrown, and the handler reads them first.
-    unsafe {
-        arch::resume_with(landing.pc, landing.sp, landing.fp, [values.addr(), number as usize])
-    }
+    unsafe { arch::resume_with(landing.pc, landing.sp, landing.fp, payload) }
 }
 
 /// Throws a new exception: goes on at its handler, or returns why execution ends.
@@ -239,28 +174,22 @@ pub(super) unsafe fn throw(context: *mut VMContext, tag: TagIndex, values: *cons
         }
     }
     let landing = trap::handler(store, instance.tag(tag));
-    let mut number = 0;
-    if landing.as_ref().is_none_or(|landing| landing.by_ref) {
+    let object = || {
         let values = store.in_flight.borrow().as_slice().into();
-        let (raw, node) = instance.tag_parts(tag);
-        let exception = match store.make_exception(raw, node, values) {
-            Ok(exception) => exception,
-            Err(message) => return Cause::Internal(message),
-        };
-        // SAFETY: the exception is live: nothing is freed while code of the store runs.
-        unsafe {
-            if landing.is_none() {
-                let exception = Handle::new(exception.cast(), EntityKind::Exception, exception);
-                return Cause::Exception(exception);
+        store.new_exception(&instance.tag_handle(tag), values)
+    };
+    // SAFETY: this is a libcall; only compiled code is between it and the handler, but for what
+    // has called this, which holds nothing.
+    unsafe {
+        match landing {
+            None => Cause::Exception(leave::outside(object)),
+            Some(landing) if landing.by_ref => {
+                let reference = leave::outside(|| store.reference(&object()).0);
+                land(store, &landing, reference)
             }
-            number = exception.as_ref().give_number();
+            Some(landing) => land(store, &landing, 0),
         }
-        store.rootless_from_birth();
     }
-    let landing = landing.expect("without one an exception is returned");
-    // SAFETY: only compiled code is between here and the handler, but for what calls this, which
-    // holds nothing.
-    unsafe { land(store, &landing, number) }
 }
 
 /// Throws an exception again: goes on at its handler, or returns why execution ends.
@@ -268,26 +197,22 @@ pub(super) unsafe fn throw(context: *mut VMContext, tag: TagIndex, values: *cons
 /// # Safety
 ///
 /// Called by compiled code with its own context and a reference that it has.
-pub(super) unsafe fn throw_ref(context: *mut VMContext, number: u32) -> Cause {
+pub(super) unsafe fn throw_ref(context: *mut VMContext, reference: u32) -> Cause {
     // SAFETY: the caller's contract.
     let store = unsafe { Store::of_context(context) };
-    let Some(exception) = store.exception_node(number) else {
-        return TrapCode::NullException.into();
+    let Some(exception) = store.referent(reference) else {
+        return TrapCode::NullReference.into();
     };
-    // SAFETY: an exception keeps its tag alive.
-    let Some(landing) = trap::handler(store, unsafe { exception.tag.as_ref() }) else {
-        return match store.exception_handle(number) {
-            Some(exception) => Cause::Exception(exception),
-            None => TrapCode::NullException.into(),
-        };
+    let Some(landing) = trap::handler(store, exception.exception().tag_ref()) else {
+        return Cause::Exception(exception);
     };
-    {
-        let mut in_flight = store.in_flight.borrow_mut();
-        in_flight.clear();
-        in_flight.extend_from_slice(&exception.values);
-    }
+    let values = exception.exception().values.to_vec();
     // SAFETY: as in `throw`.
-    unsafe { land(store, &landing, if landing.by_ref { number } else { 0 }) }
+    unsafe {
+        leave::outside(|| drop(exception));
+        *store.in_flight.borrow_mut() = values;
+        land(store, &landing, if landing.by_ref { reference } else { 0 })
+    }
 }
 
 /// Throws what a host function has returned as its error, if that is an exception: goes on at its
@@ -295,25 +220,23 @@ pub(super) unsafe fn throw_ref(context: *mut VMContext, number: u32) -> Cause {
 ///
 /// # Safety
 ///
-/// Called by compiled code of the store.
+/// Called by compiled code of the store, as a libcall.
 pub(super) unsafe fn throw_host_error(store: &Store, error: HostError) -> Cause {
-    let Some(handle) = error.exception.clone() else { return Cause::Host(error) };
-    let exception = handle.exception();
-    // SAFETY: an exception keeps its tag alive.
-    let Some(landing) = trap::handler(store, unsafe { exception.tag.as_ref() }) else {
+    let Some(exception) = &error.exception else { return Cause::Host(error) };
+    let Some(landing) = trap::handler(store, exception.exception().tag_ref()) else {
         return Cause::Host(error);
     };
-    let number = if landing.by_ref { exception.give_number() } else { 0 };
-    let values = exception.values.to_vec();
-    // SAFETY: the caller's contract.
-    unsafe {
-        // This may run code of the embedder's, which may throw as well.
-        leave::outside(|| {
-            drop(error);
-            drop(handle);
-        });
-    }
-    *store.in_flight.borrow_mut() = values;
+    let values = exception.exception().values.to_vec();
     // SAFETY: as in `throw`.
-    unsafe { land(store, &landing, number) }
+    unsafe {
+        let reference = leave::outside(move || {
+            let exception = error.exception.as_ref().filter(|_| landing.by_ref);
+            let reference = exception.map_or(0, |exception| store.reference(exception).0);
+            // This may run code of the embedder's, which may throw as well.
+            drop(error);
+            reference
+        });
+        *store.in_flight.borrow_mut() = values;
+        land(store, &landing, reference)
+    }
 }

@@ -5,7 +5,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use super::arch;
 use super::code::CodeSpace;
@@ -15,6 +14,7 @@ use super::refs::context_node;
 use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::trap::{self, Start};
+use super::types::TypeRef;
 use crate::abi::layout::{HOST_MAGIC, VMContext, VMFuncRef, VMHostContext};
 use crate::wasm::DefinedFuncIndex;
 
@@ -35,7 +35,7 @@ pub struct HostFunc {
     pub(super) node: Node,
     context: VMHostContext,
     func_ref: VMFuncRef,
-    signature: Arc<Signature>,
+    ty: TypeRef,
     /// The closure; `context.call` knows its type.
     body: *const (),
     data: Box<dyn Any>,
@@ -82,11 +82,11 @@ impl Store {
     /// # Errors
     ///
     /// A message when its trampoline cannot be made.
-    pub fn new_func<F>(&self, signature: Arc<Signature>, body: F) -> Result<Handle, String>
+    pub fn new_func<F>(&self, ty: TypeRef, body: F) -> Result<Handle, String>
     where
         F: Fn(&HostCall) -> Result<(), HostError> + 'static,
     {
-        let code = signature.host()?;
+        let code = ty.signature().host()?;
         let data = Box::new(body);
         let body = ptr::from_ref(&*data).cast();
         let host = leak(Box::new(HostFunc {
@@ -101,8 +101,8 @@ impl Store {
                 },
                 call: call::<F>,
             },
-            func_ref: VMFuncRef { code, vmctx: ptr::null_mut(), ty: signature.as_vm() },
-            signature,
+            func_ref: VMFuncRef { code, vmctx: ptr::null_mut(), ty: ty.as_vm() },
+            ty,
             body,
             data,
         }));
@@ -135,7 +135,7 @@ where
         let func: &HostFunc = context_node(context.cast()).cast().as_ref();
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
-    let call = HostCall { store, signature: &func.signature, args, results };
+    let call = HostCall { store, signature: func.ty.signature(), args, results };
     let witness = Witness::new();
     // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
     let activation = unsafe {

@@ -24,5 +24,6 @@ pub mod store;
 mod sys;
 pub mod table;
 pub mod trap;
+pub mod types;
 
 pub use sys::{without_signals, without_sigpipe};

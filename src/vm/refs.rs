@@ -1,8 +1,12 @@
-//! References as compiled code holds them: functions by the address of their `VMFuncRef`, host
-//! objects by number.
+//! References as compiled code holds them: functions by the address of their `VMFuncRef`, all others
+//! in 32 bits.
+//!
+//! Of these 32 bits the lowest say what is referred to: `1` a number (`i31`), `10` an object of the
+//! host by its index, `000` an object on the store's heap by its offset; 0 is null. That is the same
+//! inside (`anyref`) and outside (`externref`), so that converting between the two does nothing.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 
@@ -12,14 +16,14 @@ use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use super::trap::Frame;
 use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
-use crate::wasm::{DefinedFuncIndex, HeapType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, HeapType, ValType};
 
 /// An object of the host, as wasm can refer to it.
 #[repr(C)]
 pub struct ExternNode {
     node: Node,
-    /// Its number; compiled code holds it.
-    number: u32,
+    /// Its place among the store's host objects.
+    index: u32,
     /// What it is found by again, 0 if by nothing.
     key: usize,
     payload: Payload,
@@ -44,10 +48,10 @@ enum Payload {
     Entity { node: NonNull<Node>, kind: EntityKind, raw: NonNull<u8> },
 }
 
-/// The host objects of a store, by number. 0 is null.
+/// The host objects of a store.
 #[derive(Default)]
 pub(super) struct Externs {
-    /// The object of each number, from 1 on; null where the number is free.
+    /// The object at each index; null where it is free.
     nodes: Vec<*const ExternNode>,
     free: Vec<u32>,
     /// Objects of which there is one for each address: that of the entity that they stand for, or
@@ -56,12 +60,30 @@ pub(super) struct Externs {
 }
 
 impl Externs {
-    fn take_number(&mut self) -> u32 {
+    fn take_index(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.nodes.push(ptr::null());
-            u32::try_from(self.nodes.len()).expect("2^32 host objects do not fit into memory")
+            let index = self.nodes.len() - 1;
+            assert!(index < 1 << 30, "2^30 host objects do not fit into memory");
+            index as u32
         })
     }
+}
+
+/// A reference to an object on the store's heap or a number, held by the host.
+#[repr(C)]
+pub struct ObjectNode {
+    node: Node,
+    /// The reference as compiled code has it; the collector changes it when it moves the object.
+    value: Cell<u32>,
+}
+
+/// What a host object's reference ends in.
+const HOST_TAG: u32 = 0b10;
+
+/// The index of the host object that a reference is to, if it is to one.
+fn host_index(reference: u32) -> Option<usize> {
+    (reference & 0b11 == HOST_TAG).then_some(reference as usize >> 2)
 }
 
 impl Store {
@@ -83,13 +105,13 @@ impl Store {
     }
 
     fn make_extern(&self, key: usize, payload: Payload) -> Handle {
-        let number = self.externs.borrow_mut().take_number();
+        let index = self.externs.borrow_mut().take_index();
         let node = Node::new(self, NodeKind::Extern);
         let host =
-            leak(Box::new(ExternNode { node, number, key, payload, frames: RefCell::default() }));
+            leak(Box::new(ExternNode { node, index, key, payload, frames: RefCell::default() }));
         {
             let mut externs = self.externs.borrow_mut();
-            externs.nodes[number as usize - 1] = host.as_ptr();
+            externs.nodes[index as usize] = host.as_ptr();
             if key != 0 {
                 externs.by_key.insert(key, host);
             }
@@ -101,11 +123,13 @@ impl Store {
         }
     }
 
-    /// The number by which wasm refers to the entity of `handle`, which is of this store. It is
-    /// good for as long as the handle that comes with it, or wherever wasm can reach it.
-    pub fn extern_number(&self, handle: &Handle) -> (u32, Handle) {
+    /// The reference by which wasm knows the entity of `handle`, which is of this store and no
+    /// function of its own family. It is good for as long as the handle that comes with it, or
+    /// wherever wasm can reach it, until the collector moves the object.
+    pub fn reference(&self, handle: &Handle) -> (u32, Handle) {
         let object = match handle.kind() {
             EntityKind::Extern => handle.clone(),
+            EntityKind::Object => return (handle.object_node().value.get(), handle.clone()),
             kind => {
                 let key = handle.raw().as_ptr() as usize;
                 self.known_extern(key).unwrap_or_else(|| {
@@ -117,14 +141,16 @@ impl Store {
             }
         };
         object.head().escape();
-        (object.extern_node().number, object)
+        (object.extern_node().index << 2 | HOST_TAG, object)
     }
 
-    /// The entity that wasm refers to by `number`, none for null.
-    pub fn extern_handle(&self, number: u32) -> Option<Handle> {
-        let index = (number as usize).checked_sub(1)?;
+    /// What wasm refers to by `reference`, none for null.
+    pub fn referent(&self, reference: u32) -> Option<Handle> {
+        let Some(index) = host_index(reference) else {
+            return (reference != 0).then(|| self.new_object(reference));
+        };
         let node = *self.externs.borrow().nodes.get(index)?;
-        // SAFETY: numbers in use have a live object.
+        // SAFETY: indices in use have a live object.
         let object = unsafe { node.as_ref() }?;
         // SAFETY: the object keeps what it stands for alive.
         Some(unsafe {
@@ -136,6 +162,24 @@ impl Store {
                 Payload::Entity { node, kind, raw } => Handle::new(*node, *kind, *raw),
             }
         })
+    }
+
+    /// A root for a reference to a number or to an object on the heap.
+    pub fn new_object(&self, reference: u32) -> Handle {
+        let node = Node::new(self, NodeKind::Object);
+        let object = leak(Box::new(ObjectNode { node, value: Cell::new(reference) }));
+        // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
+        unsafe {
+            self.adopt(object.cast());
+            Handle::new(object.cast(), EntityKind::Object, object)
+        }
+    }
+}
+
+impl ObjectNode {
+    /// The reference as compiled code has it now.
+    pub fn reference(&self) -> u32 {
+        self.value.get()
     }
 }
 
@@ -187,12 +231,12 @@ impl ExternNode {
         }
     }
 
-    /// Gives the number back; what the embedder has put in it, and handles to other stores, go to
+    /// Gives the index back; what the embedder has put in it, and handles to other stores, go to
     /// `garbage`.
     pub(super) fn take_apart(self, garbage: &mut Vec<Box<dyn Any>>) {
         let mut externs = self.node.store().externs.borrow_mut();
-        externs.nodes[self.number as usize - 1] = ptr::null();
-        externs.free.push(self.number);
+        externs.nodes[self.index as usize] = ptr::null();
+        externs.free.push(self.index);
         externs.by_key.remove(&self.key);
         let frames = self.frames.into_inner();
         let elsewhere: Vec<_> = frames.into_iter().filter_map(|frame| frame.root).collect();
@@ -209,6 +253,13 @@ impl Handle {
     /// The host object that this is a handle to.
     pub fn extern_node(&self) -> &ExternNode {
         assert_eq!(self.kind(), EntityKind::Extern);
+        // SAFETY: the kind says what is there, and the handle keeps it alive.
+        unsafe { self.raw().cast().as_ref() }
+    }
+
+    /// The reference that this is a handle to.
+    pub fn object_node(&self) -> &ObjectNode {
+        assert_eq!(self.kind(), EntityKind::Object);
         // SAFETY: the kind says what is there, and the handle keeps it alive.
         unsafe { self.raw().cast().as_ref() }
     }
@@ -312,19 +363,17 @@ pub(super) unsafe fn trace_value(
     if value == 0 {
         return;
     }
-    match ty {
+    match ty.family() {
         // SAFETY: the caller's contract.
-        HeapType::Func => unsafe {
+        Family::Func => unsafe {
             let func = ptr::with_exposed_provenance::<VMFuncRef>(value as usize);
             visit(context_node((*func).vmctx));
         },
-        HeapType::Exn => {
-            let node = store.exception_node(value as u32);
-            visit(NonNull::from(node.expect("numbers in use have an exception")).cast());
-        }
-        HeapType::Extern => {
-            let node = store.externs.borrow().nodes[value as usize - 1];
-            visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());
+        Family::Extern | Family::Any | Family::Exn => {
+            if let Some(index) = host_index(value as u32) {
+                let node = store.externs.borrow().nodes[index];
+                visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());
+            }
         }
     }
 }

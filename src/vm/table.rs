@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::budget::{Budget, Charge};
 use crate::abi::layout::{VMTable, element_size};
-use crate::wasm::{HeapType, TableType};
+use crate::wasm::{Family, TableType};
 
 /// A table and the memory that belongs to it.
 pub struct Table {
@@ -108,10 +108,10 @@ impl Table {
 
     /// Whether its elements are references to functions.
     pub fn holds_funcs(&self) -> bool {
-        self.ty.element.heap == HeapType::Func
+        self.ty.element.heap.family() == Family::Func
     }
 
-    /// The element at `index`: a function's address or a host object's number, 0 for null.
+    /// The element at `index`: a function's address or another reference's 32 bits, 0 for null.
     pub fn get(&self, index: usize) -> Option<u64> {
         if index >= self.len() {
             return None;

@@ -51,7 +51,7 @@ features! {
     /// `return_call` and `return_call_indirect`.
     TailCall = 9, "tail-call", true;
     /// References to functions of one type, references that are never null.
-    FunctionReferences = 10, "function-references", false;
+    FunctionReferences = 10, "function-references", true;
     /// Structs, arrays and their kin, which the engine frees.
     Gc = 11, "gc", false;
     /// `try_table`, `throw` and `throw_ref`.

@@ -13,7 +13,8 @@ pub use index::{
 };
 pub use trap::TrapCode;
 pub use types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+    ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType, HeapType,
+    Limits, MemoryType, RefType, StorageType, StructType, SubType, TableType, TypeId, ValType,
 };
 
 /// Bytes in one page of linear memory (core spec, section 4.2.8).

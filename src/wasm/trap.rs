@@ -58,8 +58,14 @@ traps! {
     DeadlineExceeded = 12, "deadline exceeded";
     /// The store's fuel is used up.
     OutOfFuel = 13, "out of fuel";
-    /// `throw_ref` of null.
-    NullException = 19, "null exception reference";
+    /// Null where something has to be referred to.
+    NullReference = 16, "null reference";
+    /// A cast of a reference to a type that it is not of.
+    CastFailure = 17, "cast failure";
+    /// An array instruction outside an array.
+    ArrayOutOfBounds = 18, "out of bounds array access";
+    /// No room for another object on the store's heap.
+    HeapExhausted = 19, "garbage-collected heap exhausted";
 }
 
 impl std::fmt::Display for TrapCode {

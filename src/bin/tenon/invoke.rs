@@ -67,9 +67,12 @@ fn text(value: &Val) -> String {
         Val::F32(value) => value.to_string(),
         Val::F64(value) => value.to_string(),
         Val::V128(value) => format!("{value:#034x}"),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => "null".to_owned(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
+            "null".to_owned()
+        }
         Val::FuncRef(Some(func)) => format!("funcref {}", func.ty()),
         Val::ExternRef(Some(_)) => "externref".to_owned(),
+        Val::AnyRef(Some(_)) => "anyref".to_owned(),
         Val::ExnRef(Some(_)) => "exnref".to_owned(),
     }
 }

@@ -364,13 +364,22 @@ fn expect_trap(result: Result<Vec<Val>, Error>, message: &str) -> Checked<Option
         Ok(values) => Err(format!("expected trap '{message}', got {values:?}")),
         Err(Error::Trap(trap)) => {
             let got = trap.to_string();
-            if got.starts_with(message) || message.starts_with(&got) {
+            if got.starts_with(message)
+                || message.starts_with(&got)
+                || is_about_null(message, &trap)
+            {
                 return Ok(trap.code());
             }
             Err(format!("expected trap '{message}', got '{got}'"))
         }
         Err(error) => Err(format!("expected trap '{message}', got: {error}")),
     }
+}
+
+/// Whether the message is that of a trap for null, which says what kind of reference it was.
+fn is_about_null(message: &str, trap: &Trap) -> bool {
+    let is_null = message.starts_with("null ") && message.ends_with(" reference");
+    is_null && trap.code() == Some(TrapCode::NullReference)
 }
 
 fn is_null(wanted: &Option<wast::core::HeapType>, got: HeapType) -> bool {

@@ -1,6 +1,6 @@
 //! Blocks, branches and their kin (core spec, section 4.4.8).
 
-use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, types};
+use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, Value, types};
 use wasmparser::{BlockType, BrTable};
 
 use super::exception;
@@ -20,7 +20,7 @@ pub(super) fn block_types(
         BlockType::Empty => (Vec::new(), Vec::new()),
         BlockType::Type(ty) => (Vec::new(), vec![t.value_type(ty)?]),
         BlockType::FuncType(index) => {
-            let ty = &t.env.source.module.types[TypeIndex::from_u32(index)];
+            let ty = t.env.source.module.signature(TypeIndex::from_u32(index));
             (ty.params().to_vec(), ty.results().to_vec())
         }
     })
@@ -195,6 +195,11 @@ pub(super) fn br(t: &mut Translator, depth: u32) {
 
 pub(super) fn br_if(t: &mut Translator, depth: u32) {
     let condition = t.pop();
+    branch_if(t, condition, depth);
+}
+
+/// Branches out of `depth` blocks when `condition` is not zero.
+pub(super) fn branch_if(t: &mut Translator, condition: Value, depth: u32) {
     let (target, arity) = target(t, depth);
     let args = t.branch_args(arity);
     let next = t.b.create_block();

@@ -19,7 +19,7 @@ use crate::compile::env::{POINTER, UNREACHED, clif_type};
 use crate::compile::function::{Frame, FrameKind, Translator};
 use crate::compile::legacy::Clauses;
 use crate::compile::trampoline::{load_payload, store_payload};
-use crate::wasm::TagIndex;
+use crate::wasm::{TagIndex, ValType};
 
 /// What is called.
 #[derive(Clone, Copy)]
@@ -213,7 +213,7 @@ pub(super) fn try_table(t: &mut Translator, table: &TryTable) -> Result<(), Comp
 }
 
 /// Opens a block that catches.
-fn open(t: &mut Translator, kind: FrameKind, params: usize, results: Vec<crate::wasm::ValType>) {
+fn open(t: &mut Translator, kind: FrameKind, params: usize, results: Vec<ValType>) {
     let target = t.block_with_params(&results);
     let height = t.stack.len() - params;
     t.tries.push(t.control.len());
@@ -228,13 +228,19 @@ fn land(t: &mut Translator, catch: Catch, landing: Block) -> (Vec<Value>, Option
         unreachable!("landings are made with two parameters")
     };
     let params = catch.tag().map_or(&[][..], |tag| t.env.source.module.tag_type(tag).params());
-    let values = params.iter().enumerate().map(|(i, ty)| load_payload(t.b, *ty, array, i));
+    let values = params.iter().enumerate().map(|(i, ty)| {
+        let value = load_payload(t.b, *ty, array, i);
+        t.track(value, *ty);
+        value
+    });
     let values = values.collect();
-    let exception = catch.by_ref().then(|| t.b.ins().ireduce(clif_type(EXNREF), number));
+    let exception = catch.by_ref().then(|| {
+        let exception = t.b.ins().ireduce(clif_type(ValType::EXNREF), number);
+        t.track(exception, ValType::EXNREF);
+        exception
+    });
     (values, exception)
 }
-
-const EXNREF: crate::wasm::ValType = crate::wasm::ValType::EXNREF;
 
 /// At the end of a `try_table`: where its clauses lead.
 pub(super) fn end_table(t: &mut Translator, clauses: Vec<TableClause>) {

@@ -27,6 +27,8 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::Br { .. }
             | Op::BrIf { .. }
             | Op::BrTable { .. }
+            | Op::BrOnNull { .. }
+            | Op::BrOnNonNull { .. }
             | Op::Return
             | Op::Throw { .. }
             | Op::ThrowRef
@@ -38,6 +40,8 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::CallIndirect { .. }
             | Op::ReturnCall { .. }
             | Op::ReturnCallIndirect { .. }
+            | Op::CallRef { .. }
+            | Op::ReturnCallRef { .. }
             | Op::MemoryCopy { .. }
             | Op::MemoryFill { .. }
             | Op::MemoryInit { .. }

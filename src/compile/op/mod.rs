@@ -2,6 +2,7 @@
 
 mod bulk;
 mod call;
+mod cast;
 pub(super) mod control;
 mod convert;
 pub(super) mod exception;
@@ -76,9 +77,13 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::ReturnCallIndirect { type_index, table_index } => {
             call::return_call_indirect(t, *type_index, *table_index)
         }
+        Op::CallRef { type_index } => call::call_ref(t, *type_index)?,
+        Op::ReturnCallRef { type_index } => call::return_call_ref(t, *type_index),
 
         Op::Drop => drop(t.pop()),
-        Op::Select | Op::TypedSelect { .. } => variable::select(t),
+        Op::Select => variable::select(t),
+        Op::TypedSelect { ty } => variable::typed_select(t, &[*ty])?,
+        Op::TypedSelectMulti { tys } => variable::typed_select(t, tys)?,
         Op::LocalGet { local_index } => variable::local_get(t, *local_index),
         Op::LocalSet { local_index } => variable::local_set(t, *local_index),
         Op::LocalTee { local_index } => variable::local_tee(t, *local_index),
@@ -153,6 +158,9 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::RefNull { hty } => reference::null(t, *hty)?,
         Op::RefIsNull => reference::is_null(t),
         Op::RefFunc { function_index } => reference::func(t, *function_index),
+        Op::RefAsNonNull => reference::as_non_null(t),
+        Op::BrOnNull { relative_depth } => reference::br_on_null(t, *relative_depth),
+        Op::BrOnNonNull { relative_depth } => reference::br_on_non_null(t, *relative_depth),
 
         Op::I32Const { value } => numeric::i32_const(t, *value),
         Op::I64Const { value } => numeric::i64_const(t, *value),

@@ -1,19 +1,19 @@
 //! References (core spec, section 4.4.2).
 
-use cranelift_codegen::ir::{InstBuilder, condcodes::IntCC};
-use wasmparser::{HeapType, RefType};
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
+use wasmparser::HeapType;
 
+use super::control;
 use super::numeric::push_bit;
 use crate::abi::layout::offset;
 use crate::compile::CompileError;
 use crate::compile::env::{POINTER, clif_type, constant_flags};
 use crate::compile::function::Translator;
-use crate::wasm::FuncIndex;
+use crate::wasm::{FuncIndex, RefType, TrapCode, ValType};
 
 pub(super) fn null(t: &mut Translator, ty: HeapType) -> Result<(), CompileError> {
-    let ty = RefType::new(true, ty).ok_or_else(|| CompileError("too large a type".to_owned()))?;
-    let ty = t.value_type(wasmparser::ValType::Ref(ty))?;
-    let null = t.zero(clif_type(ty));
+    let heap = t.heap_type(ty)?;
+    let null = t.zero(clif_type(ValType::Ref(RefType { nullable: true, heap })));
     t.push(null);
     Ok(())
 }
@@ -38,4 +38,31 @@ pub(super) fn func(t: &mut Translator, index: u32) {
         }
     };
     t.push(value);
+}
+
+/// Traps when the reference is null.
+pub(super) fn check_not_null(t: &mut Translator, reference: Value) {
+    let null = t.b.ins().icmp_imm_u(IntCC::Equal, reference, 0);
+    t.env.trap_if(t.b, null, TrapCode::NullReference);
+}
+
+pub(super) fn as_non_null(t: &mut Translator) {
+    let reference = t.pop();
+    check_not_null(t, reference);
+    t.push(reference);
+}
+
+pub(super) fn br_on_null(t: &mut Translator, depth: u32) {
+    let reference = t.pop();
+    let null = t.b.ins().icmp_imm_u(IntCC::Equal, reference, 0);
+    control::branch_if(t, null, depth);
+    t.push(reference);
+}
+
+pub(super) fn br_on_non_null(t: &mut Translator, depth: u32) {
+    // The reference goes along.
+    let reference = *t.stack.last().expect("validation has checked the operand stack");
+    let something = t.b.ins().icmp_imm_u(IntCC::NotEqual, reference, 0);
+    control::branch_if(t, something, depth);
+    t.pop();
 }

@@ -58,7 +58,8 @@ pub(super) fn get(t: &mut Translator, table: u32) {
     let index = t.pop();
     let table = TableIndex::from_u32(table);
     let value = load_checked(t, table, index, TrapCode::TableOutOfBounds);
-    t.push(value);
+    let ty = t.env.source.module.tables[table].element;
+    t.push_tracked(value, ValType::Ref(ty));
 }
 
 pub(super) fn set(t: &mut Translator, table: u32) {

@@ -2,6 +2,7 @@
 
 use cranelift_codegen::ir::InstBuilder;
 
+use crate::compile::CompileError;
 use crate::compile::env::{clif_type, constant_flags};
 use crate::compile::function::Translator;
 use crate::wasm::GlobalIndex;
@@ -30,7 +31,7 @@ pub(super) fn global_get(t: &mut Translator, index: u32) {
     let (base, offset) = t.env.global(t.b, index);
     let flags = if ty.mutable { t.env.global_flags(t.b) } else { constant_flags() };
     let value = t.b.ins().load(clif_type(ty.content), flags, base, offset);
-    t.push(value);
+    t.push_tracked(value, ty.content);
 }
 
 pub(super) fn global_set(t: &mut Translator, index: u32) {
@@ -47,4 +48,18 @@ pub(super) fn select(t: &mut Translator) {
     let (x, y) = (t.canonical(x), t.canonical(y));
     let value = t.b.ins().select(condition, x, y);
     t.push(value);
+}
+
+/// A `select` that says the type of its values, as it has to for references.
+pub(super) fn typed_select(
+    t: &mut Translator,
+    types: &[wasmparser::ValType],
+) -> Result<(), CompileError> {
+    select(t);
+    if let [ty] = types {
+        let ty = t.value_type(*ty)?;
+        let value = t.pop();
+        t.push_tracked(value, ty);
+    }
+    Ok(())
 }

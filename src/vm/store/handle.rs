@@ -11,7 +11,7 @@ use crate::vm::context::Instance;
 use crate::vm::exception::{ExceptionNode, Tag};
 use crate::vm::memory::Memory;
 #[cfg(doc)]
-use crate::vm::refs::ExternNode;
+use crate::vm::refs::{ExternNode, ObjectNode};
 use crate::vm::table::Table;
 use crate::wasm::GlobalType;
 
@@ -34,6 +34,8 @@ pub enum EntityKind {
     Exception,
     /// A host object; the raw pointer is to its [`ExternNode`].
     Extern,
+    /// A number or an object on the heap; the raw pointer is to its [`ObjectNode`].
+    Object,
 }
 
 /// An owner of a store. Should the last one go while code of the store runs, the store goes when
@@ -119,6 +121,10 @@ impl Handle {
 
     /// Whether both refer to the same entity.
     pub fn is(&self, other: &Handle) -> bool {
+        if self.kind == EntityKind::Object && other.kind == EntityKind::Object {
+            return std::ptr::eq(&**self.store, &**other.store)
+                && self.object_node().reference() == other.object_node().reference();
+        }
         self.raw == other.raw
     }
 

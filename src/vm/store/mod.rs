@@ -22,12 +22,12 @@ use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
 use crate::vm::enter::{self, Activation, Thread};
-use crate::vm::exception::{ExceptionNode, Exceptions, HostTag};
+use crate::vm::exception::{ExceptionNode, HostTag};
 use crate::vm::global::Global;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
-use crate::vm::refs::{ExternNode, Externs};
+use crate::vm::refs::{ExternNode, Externs, ObjectNode};
 use crate::vm::table::Table;
 use crate::wasm::{MemoryType, TableType, TrapCode};
 
@@ -63,7 +63,6 @@ pub struct Store {
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
-    pub(in crate::vm) exceptions: RefCell<Exceptions>,
     /// What the exception carries that has been thrown last, until its handler has taken it.
     pub(in crate::vm) in_flight: RefCell<Vec<u64>>,
     nodes: RefCell<Vec<NonNull<Node>>>,
@@ -121,6 +120,8 @@ pub enum NodeKind {
     Tag,
     /// An [`ExceptionNode`].
     Exception,
+    /// An [`ObjectNode`].
+    Object,
 }
 
 impl NodeKind {
@@ -216,7 +217,6 @@ impl Store {
             borrowed: Cell::new(false),
             host_error: Cell::new(None),
             externs: RefCell::default(),
-            exceptions: RefCell::default(),
             in_flight: RefCell::default(),
             nodes: RefCell::default(),
             deferred: RefCell::default(),
@@ -398,11 +398,6 @@ impl Store {
         self.settle();
     }
 
-    /// Called when a node has come into being that only code of the store refers to.
-    pub(in crate::vm) fn rootless_from_birth(&self) {
-        self.waiting.set(self.waiting.get() + 1);
-    }
-
     /// Whether this is no time to free anything.
     fn is_busy(&self) -> bool {
         self.is_entered() || self.freeing.get()
@@ -582,7 +577,7 @@ unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
             }
             NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(visit),
             NodeKind::Exception => node.cast::<ExceptionNode>().as_ref().trace(visit),
-            NodeKind::Func | NodeKind::Memory | NodeKind::Tag => {}
+            NodeKind::Func | NodeKind::Memory | NodeKind::Tag | NodeKind::Object => {}
         }
     }
 }
@@ -621,9 +616,8 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
             NodeKind::Tag => drop(Box::from_raw(node.cast::<HostTag>().as_ptr())),
-            NodeKind::Exception => {
-                Box::from_raw(node.cast::<ExceptionNode>().as_ptr()).take_apart();
-            }
+            NodeKind::Exception => drop(Box::from_raw(node.cast::<ExceptionNode>().as_ptr())),
+            NodeKind::Object => drop(Box::from_raw(node.cast::<ObjectNode>().as_ptr())),
             NodeKind::Extern => {
                 Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);
             }
