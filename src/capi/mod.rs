@@ -24,6 +24,7 @@ mod object;
 mod porttypes;
 mod store;
 mod table;
+mod tag;
 mod tenon;
 mod trap;
 mod types;

@@ -157,6 +157,11 @@ impl Trap {
         &self.frames
     }
 
+    /// Takes the exception out, if it carries one.
+    pub fn take_exception(&mut self) -> Option<Exception> {
+        self.exception.take()
+    }
+
     /// Takes the frames out.
     pub fn take_frames(&mut self) -> Vec<Frame> {
         std::mem::take(&mut self.frames)

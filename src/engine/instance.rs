@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::entity::entities;
 use super::module::Module;
 use super::store::Store;
-use super::{Error, Frame, Func, Global, Memory, Table, Tag, instantiate};
+use super::{Error, Exception, Frame, Func, Global, Memory, Table, Tag, instantiate};
 use crate::module::Entity;
 use crate::vm;
 use crate::vm::store::EntityKind;
@@ -111,6 +111,17 @@ impl ExternRef {
     pub fn keep_frames(&self, frames: Vec<Frame>) {
         let frames: Vec<_> = frames.into_iter().map(Frame::into_vm).collect();
         self.0.extern_node().keep_frames(&frames);
+    }
+
+    /// Gives the object an exception to keep. One in its data would keep what it refers to alive
+    /// even when that is all that refers to the object.
+    pub fn keep_exception(&self, exception: &Exception) {
+        self.0.extern_node().keep_exception(exception.handle());
+    }
+
+    /// The exception that it keeps.
+    pub fn exception(&self) -> Option<Exception> {
+        self.0.extern_node().exception().map(Exception::from_handle)
     }
 
     /// Whether it keeps any frames.

@@ -222,7 +222,10 @@ pub(super) unsafe fn throw_ref(context: *mut VMContext, reference: u32) -> Cause
 ///
 /// Called by compiled code of the store, as a libcall.
 pub(super) unsafe fn throw_host_error(store: &Store, error: HostError) -> Cause {
-    let Some(exception) = &error.exception else { return Cause::Host(error) };
+    let inside = |exception: &&Handle| ptr::eq(&**exception.store(), store);
+    let Some(exception) = error.exception.as_ref().filter(inside) else {
+        return Cause::Host(error);
+    };
     let Some(landing) = trap::handler(store, exception.exception().tag_ref()) else {
         return Cause::Host(error);
     };

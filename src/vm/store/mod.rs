@@ -92,7 +92,7 @@ pub struct Node {
     place: Cell<usize>,
     /// Handles to it, or to something in it.
     roots: Cell<usize>,
-    /// Instances that import something of it.
+    /// Instances that import something of it, and host objects that keep it.
     links: Cell<usize>,
     /// Whether a reference to something in it may be where no handle or link tells.
     escaped: Cell<bool>,
@@ -582,7 +582,7 @@ unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
     }
 }
 
-/// The nodes that a node imports from, once for each import.
+/// The nodes that a node imports from, once for each import, and the exception that it keeps.
 ///
 /// # Safety
 ///
@@ -592,6 +592,7 @@ unsafe fn links(node: NonNull<Node>) -> Vec<NonNull<Node>> {
     unsafe {
         match node.as_ref().kind {
             NodeKind::Instance => node.cast::<Instance>().as_ref().links(),
+            NodeKind::Extern => node.cast::<ExternNode>().as_ref().links(),
             _ => Vec::new(),
         }
     }
