@@ -33,6 +33,10 @@ pub struct Sites {
     /// instruction or of the return address, ascending, and the instruction's offset in the
     /// function's body.
     pub positions: Vec<(u32, u32)>,
+    /// Where the frame has references that the collector has to find and may change, while a call
+    /// is going on: the offset of the return address, ascending, and bytes from the frame pointer
+    /// down to the reference.
+    pub roots: Vec<(u32, u32)>,
     /// Bytes from the frame pointer down to the stack pointer, for where a handler goes on.
     pub frame_size: u32,
     /// What catches what calls throw, ascending by return address; those of one call in the order
@@ -107,6 +111,13 @@ impl Sites {
     pub fn handlers_at(&self, return_offset: u32) -> impl Iterator<Item = &Handler> {
         let first = self.handlers.partition_point(|handler| handler.return_offset < return_offset);
         self.handlers[first..].iter().take_while(move |h| h.return_offset == return_offset)
+    }
+
+    /// Where the frame has references during the call that returns to this offset: bytes from the
+    /// frame pointer down.
+    pub fn roots_at(&self, offset: u32) -> impl Iterator<Item = u32> {
+        let first = self.roots.partition_point(|root| root.0 < offset);
+        self.roots[first..].iter().take_while(move |root| root.0 == offset).map(|root| root.1)
     }
 
     /// The offset in the body of the instruction at this trap or return address.

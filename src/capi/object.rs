@@ -69,10 +69,9 @@ fn set_host_info(
     drop(object.0.attach(Some(Box::new(HostInfo { info, finalizer }))));
 }
 
-/// `WASM_DECLARE_REF_BASE` and `WASM_DECLARE_REF`: the types of references.
-macro_rules! reference {
-    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident $get_host_info:ident
-        $set_host_info:ident $set_host_info_with_finalizer:ident;)*) => {$(
+/// The types of references, with what they need to be owned and compared.
+macro_rules! handle {
+    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident;)*) => {$(
         $(#[$doc])*
         #[repr(transparent)]
         pub struct $name(Object);
@@ -107,6 +106,14 @@ macro_rules! reference {
                 _ => false,
             })
         }
+    )*};
+}
+
+/// `WASM_DECLARE_REF_BASE` and `WASM_DECLARE_REF`: the types of references.
+macro_rules! reference {
+    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident $get_host_info:ident
+        $set_host_info:ident $set_host_info_with_finalizer:ident;)*) => {$(
+        handle! { $(#[$doc])* $name: $delete $copy $same; }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $get_host_info(thing: Option<&$name>) -> *mut c_void {
@@ -175,10 +182,11 @@ reference! {
     /// A tag.
     tenon_tag_t: tenon_tag_delete tenon_tag_copy tenon_tag_same tenon_tag_get_host_info
         tenon_tag_set_host_info tenon_tag_set_host_info_with_finalizer;
+}
+
+handle! {
     /// An exception.
-    tenon_exception_t: tenon_exception_delete tenon_exception_copy tenon_exception_same
-        tenon_exception_get_host_info tenon_exception_set_host_info
-        tenon_exception_set_host_info_with_finalizer;
+    tenon_exception_t: tenon_exception_delete tenon_exception_copy tenon_exception_same;
 }
 
 casts! {

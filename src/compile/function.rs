@@ -12,6 +12,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
+use super::op::hint::Hints;
 use super::op::{control, exception};
 use super::trampoline::with_stack_check;
 use super::{CompileError, Compiler, Scratch, Source, legacy, op};
@@ -44,7 +45,8 @@ pub(super) fn compile(
     let body = FunctionBody::new(reader);
 
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-    let translated = translate(&mut builder, compiler, source, ty, &body);
+    let hints = Hints::new(source.module.branch_hints.of(func_index));
+    let translated = translate(&mut builder, compiler, source, ty, &body, hints);
     let context_slot = match translated {
         Ok(slot) => slot,
         Err(error) => {
@@ -130,6 +132,11 @@ fn collect(
     }
     // Stable: the handlers of a call stay in their order.
     sites.handlers.sort_by_key(|handler| handler.return_offset);
+    for (return_offset, size, map) in buffer.user_stack_maps() {
+        let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
+        sites.roots.extend(places);
+    }
+    sites.roots.sort();
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
@@ -144,6 +151,7 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
         handler.return_offset += by;
         handler.landing += by;
     }
+    code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
 /// Fills the builder with the function; the slot in which its frames keep their context.
@@ -153,6 +161,7 @@ fn translate<'a>(
     source: &Source,
     ty: &FuncType,
     body: &FunctionBody,
+    hints: Hints,
 ) -> Result<StackSlot, CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -176,6 +185,7 @@ fn translate<'a>(
         handlers: 0,
         thrown: None,
         legacy: None,
+        hints,
     };
     if !compiler.signals() {
         check_stack(&mut t);
@@ -187,6 +197,7 @@ fn translate<'a>(
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
+        t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
     }
     t.end_function(exit);
@@ -291,6 +302,7 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) thrown: Option<StackSlot>,
     /// The clauses of the legacy `try`s to come, once there has been one.
     legacy: Option<VecDeque<legacy::Clauses>>,
+    pub(super) hints: Hints<'b>,
 }
 
 /// A block that is open.
@@ -375,7 +387,9 @@ impl Translator<'_, '_> {
 
     /// Whether the collector has to find values of this type on the stack.
     fn is_tracked(&self, ty: ValType) -> bool {
-        let has_heap = self.env.source.module.features.has(Feature::Gc);
+        let features = self.env.source.module.features;
+        let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
+        let has_heap = users.iter().any(|feature| features.has(*feature));
         has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 

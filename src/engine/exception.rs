@@ -1,7 +1,8 @@
 //! Tags and exceptions.
 
 use super::entity::entities;
-use super::func::{Array, load, save};
+use super::instance::Handle;
+use super::object::{Object, made_or_trap};
 use super::store::Store;
 use super::value::Val;
 use super::{Error, Trap};
@@ -11,10 +12,13 @@ entities! {
     /// A tag, of an instance or of the host: what tells exceptions of one sort from others (core
     /// spec, section 4.2.11).
     Tag Tag;
-    /// An exception: a tag and the values that go with it (core spec, section 4.2.14). Wasm holds
-    /// it as `exnref`; a host function throws it by returning it as its [`Trap`].
-    Exception Exception;
 }
+
+/// An exception: a tag and the values that go with it (core spec, section 4.2.14). Wasm holds it as
+/// `exnref`; a host function throws it by returning it as its [`Trap`].
+#[derive(Clone, Debug)]
+#[repr(transparent)]
+pub struct Exception(Object);
 
 impl Tag {
     /// Makes a tag. The parameters of `ty` are what its exceptions carry.
@@ -27,7 +31,7 @@ impl Tag {
             return Err(Error::Type("the type of a tag has no results".to_owned()));
         }
         let ty = store.engine().types().func(ty)?;
-        Ok(Tag::from_handle(store.vm().new_tag(ty)))
+        Ok(Tag::from_handle(store.vm().new_tag(ty).map_err(Error::Limit)?))
     }
 
     /// Its type, whose parameters are what its exceptions carry.
@@ -47,7 +51,7 @@ impl Exception {
     /// # Errors
     ///
     /// [`Error::Type`] when the tag is of another store, or the values are not those that it
-    /// wants.
+    /// wants; [`Error::Trap`] when the heap is exhausted.
     pub fn new(store: &Store, tag: &Tag, values: &[Val]) -> Result<Exception, Error> {
         store.check(tag.handle())?;
         let params = tag.ty().params();
@@ -55,29 +59,50 @@ impl Exception {
             let (wanted, got) = (params.len(), values.len());
             return Err(Error::Type(format!("{got} values are given, {wanted} are wanted")));
         }
-        let mut array = Array::new(values.len());
-        let mut keep = Vec::new();
-        for (i, (ty, value)) in params.iter().zip(values).enumerate() {
-            // SAFETY: the array has room for all values.
-            keep.extend(unsafe { save(store, *ty, value, array.start(), i)? });
+        params.iter().zip(values).try_for_each(|(ty, value)| value.check(store, *ty))?;
+        let made = store.vm().new_exception(tag.handle().tag());
+        let object = made_or_trap(store, made)?;
+        object.fill(values)?;
+        Ok(Exception(object))
+    }
+
+    /// The handle as one to an exception, if it is.
+    pub fn of(handle: &Handle) -> Option<&Exception> {
+        if !handle.is_exception() {
+            return None;
         }
-        let exception = store.vm().new_exception(tag.handle(), array.into_words());
-        drop(keep);
-        Ok(Exception::from_handle(exception))
+        // SAFETY: the type is a transparent wrapper of the handle, whose kind fits.
+        Some(unsafe { &*std::ptr::from_ref(handle).cast::<Exception>() })
+    }
+
+    pub(super) fn from_handle(handle: Handle) -> Exception {
+        debug_assert!(handle.is_exception());
+        Exception(Object::from_handle(handle))
+    }
+
+    /// The same as a handle to anything.
+    pub fn handle(&self) -> &Handle {
+        self.0.handle()
+    }
+
+    /// The store that it lives in.
+    pub fn store(&self) -> Store {
+        self.0.store()
+    }
+
+    /// Whether both are the same exception.
+    pub fn is(&self, other: &Exception) -> bool {
+        self.handle().is(other.handle())
     }
 
     /// Its tag.
     pub fn tag(&self) -> Tag {
-        Tag::from_handle(self.handle().exception().tag())
+        Tag::from_handle(self.handle().exception_tag())
     }
 
     /// The values that it carries.
     pub fn values(&self) -> Vec<Val> {
-        let (store, tag) = (self.store(), self.tag());
-        let values = self.handle().exception().values().as_ptr().cast_mut().cast();
-        let types = tag.ty().params().iter().enumerate();
-        // SAFETY: the array has values of these types, which are only read.
-        types.map(|(i, ty)| unsafe { load(&store, *ty, values, i) }).collect()
+        (0..self.0.len()).map_while(|index| self.0.get(index)).collect()
     }
 }
 

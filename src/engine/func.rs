@@ -304,19 +304,15 @@ pub(super) unsafe fn run(handle: &Handle, args: *mut u8, results: *mut u8) -> Re
 }
 
 /// An array of arguments or results.
-pub(super) struct Array(Vec<u64>);
+struct Array(Vec<u64>);
 
 impl Array {
-    pub(super) fn new(count: usize) -> Array {
+    fn new(count: usize) -> Array {
         Array(vec![0; array_size(count) / size_of::<u64>()])
     }
 
-    pub(super) fn start(&mut self) -> *mut u8 {
+    fn start(&mut self) -> *mut u8 {
         self.0.as_mut_ptr().cast()
-    }
-
-    pub(super) fn into_words(self) -> Box<[u64]> {
-        self.0.into_boxed_slice()
     }
 }
 
@@ -325,7 +321,7 @@ impl Array {
 /// # Safety
 ///
 /// The array has room for a value of this type at `index`.
-pub(super) unsafe fn save(
+unsafe fn save(
     store: &Store,
     ty: ValType,
     value: &Val,
@@ -350,7 +346,7 @@ pub(super) unsafe fn save(
 /// # Safety
 ///
 /// The array has a value of this type at `index`.
-pub(super) unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usize) -> Val {
+unsafe fn load(store: &Store, ty: ValType, array: *mut u8, index: usize) -> Val {
     // SAFETY: the caller's contract; wasm writes as many bytes as the type has.
     unsafe {
         let payload = array.add(index * SLOT + PAYLOAD);

@@ -170,10 +170,7 @@ impl Extern {
             EntityKind::Table => Extern::Table(Table::from_handle(handle.clone())),
             EntityKind::Memory => Extern::Memory(Memory::from_handle(handle.clone())),
             EntityKind::Tag => Extern::Tag(Tag::from_handle(handle.clone())),
-            EntityKind::Instance
-            | EntityKind::Extern
-            | EntityKind::Object
-            | EntityKind::Exception => return None,
+            EntityKind::Instance | EntityKind::Extern | EntityKind::Object => return None,
         })
     }
 

@@ -5,7 +5,6 @@ use super::instance::{ExternRef, Handle};
 use super::store::Store;
 use super::{Error, Func};
 use crate::abi::signature::kind;
-use crate::vm::store::EntityKind;
 use crate::wasm::{Family, HeapType, RefType, ValType};
 
 /// A value of WebAssembly. Floats are compared by their bits, references by what they refer to.
@@ -184,13 +183,11 @@ impl Val {
 fn is_reference_to(store: &Store, object: &Handle, ty: HeapType) -> bool {
     let got = match ty.family() {
         Family::Extern => HeapType::Extern,
-        Family::Exn if object.kind() == EntityKind::Exception => HeapType::Exn,
-        Family::Exn => return false,
         Family::Func => match Func::of(object) {
             Some(func) => HeapType::ConcreteFunc(func.type_id()),
             None => return false,
         },
-        Family::Any => HeapType::Any,
+        Family::Any | Family::Exn => store.vm().heap_type(object),
     };
     let reference = |heap| RefType { nullable: false, heap };
     store.engine().types().ref_matches(reference(got), reference(ty))

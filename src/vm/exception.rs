@@ -1,32 +1,51 @@
 //! Tags, exceptions, and the way of what is thrown to its handler.
 //!
 //! What is thrown is in flight: the values that it carries lie in the store until the handler, the
-//! next code that runs, has taken them. Only who wants to hold the exception, a handler that asks
-//! for a reference or the host, makes an object of it.
+//! next code that runs, has taken them. Only for those who want to hold the exception, handlers
+//! that ask for a reference and the host, it becomes an object on the heap.
 
+use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
 use super::arch;
 use super::context::Instance;
 use super::enter::Cause;
+use super::heap::Tracer;
 use super::leave::{self, HostError};
-use super::refs::trace_value;
+use super::refs::trace_slot;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::trap::{self, Landing};
 use super::types::TypeRef;
 use crate::abi::layout::VMContext;
+use crate::abi::object::{HEADER, StructLayout, storage_size};
 use crate::abi::signature::{PAYLOAD, SLOT, array_size};
-use crate::wasm::{TagIndex, TrapCode, ValType};
+use crate::wasm::{HeapType, StorageType, TagIndex, TrapCode, ValType};
 
 /// A tag. Its address is its identity.
 pub struct Tag {
     ty: TypeRef,
+    /// How its exceptions lie on the heap.
+    layout: StructLayout,
+    /// The node that it belongs to.
+    node: Cell<*const Node>,
 }
 
 impl Tag {
-    /// A tag of exceptions that carry what functions of this type take.
+    /// A tag of exceptions that carry what functions of this type take. It is told its node
+    /// afterwards.
     pub(super) fn new(ty: TypeRef) -> Tag {
-        Tag { ty }
+        let layout = StructLayout::of_exception(ty.signature().ty());
+        Tag { ty, layout, node: Cell::new(ptr::null()) }
+    }
+
+    /// Notes which node the tag belongs to.
+    pub(super) fn set_node(&self, node: NonNull<Node>) {
+        self.node.set(node.as_ptr());
+    }
+
+    /// The node that it belongs to.
+    pub(super) fn node(&self) -> NonNull<Node> {
+        NonNull::new(self.node.get().cast_mut()).expect("every tag is told its node")
     }
 
     /// The type of functions whose parameters exceptions with this tag carry.
@@ -34,9 +53,16 @@ impl Tag {
         &self.ty
     }
 
-    /// Words of an array with the values that an exception carries.
-    fn words(&self) -> usize {
-        array_size(self.ty.signature().ty().params().len()) / size_of::<u64>()
+    fn params(&self) -> &[ValType] {
+        self.ty.signature().ty().params()
+    }
+
+    /// For each value of an exception: where it is in an array, where on the heap, and its size.
+    fn places(&self) -> impl Iterator<Item = (usize, u32, usize)> {
+        let fields = self.params().iter().zip(&self.layout.offsets[1..]);
+        fields.enumerate().map(|(i, (ty, offset))| {
+            (i * SLOT + PAYLOAD, *offset, storage_size(StorageType::Val(*ty)) as usize)
+        })
     }
 }
 
@@ -47,76 +73,113 @@ pub(super) struct HostTag {
     tag: Tag,
 }
 
-/// An exception that somebody holds.
-#[repr(C)]
-pub struct ExceptionNode {
-    node: Node,
-    tag: NonNull<Tag>,
-    tag_node: NonNull<Node>,
+/// What has been thrown last.
+#[derive(Default)]
+pub(super) struct InFlight {
     /// What it carries, laid out as in [`crate::abi::signature`], without kinds.
-    values: Box<[u64]>,
+    values: RefCell<Vec<u64>>,
+    /// Its tag, while the collector may run; else null.
+    tag: Cell<*const Tag>,
+}
+
+impl InFlight {
+    /// Tells what it refers to.
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
+        // SAFETY: the tag is that of a running function's instance.
+        let Some(tag) = (unsafe { self.tag.get().as_ref() }) else { return };
+        let values: *mut u8 = self.values.borrow_mut().as_mut_ptr().cast();
+        for (ty, (at, ..)) in tag.params().iter().zip(tag.places()) {
+            if let ValType::Ref(ty) = ty {
+                // SAFETY: the values are of the tag's types.
+                unsafe { trace_slot(values.add(at), ty.heap, tracer) };
+            }
+        }
+    }
+
+    /// Takes what an array carries for an exception with this tag.
+    ///
+    /// # Safety
+    ///
+    /// There are as many values.
+    unsafe fn fill(&self, tag: &Tag, values: *const u8) {
+        let words = array_size(tag.params().len()) / size_of::<u64>();
+        let mut own = self.values.borrow_mut();
+        own.clear();
+        own.reserve(words);
+        // SAFETY: there is room, and the array has as many words.
+        unsafe {
+            ptr::copy_nonoverlapping(values.cast(), own.as_mut_ptr(), words);
+            own.set_len(words);
+        }
+    }
 }
 
 impl Store {
     /// Makes a tag.
-    pub fn new_tag(&self, ty: TypeRef) -> Handle {
+    ///
+    /// # Errors
+    ///
+    /// A message when there is no address space for exceptions.
+    pub fn new_tag(&self, ty: TypeRef) -> Result<Handle, String> {
+        self.admit_type(&ty)?;
         let node = Node::new(self, NodeKind::Tag);
         let host = leak(Box::new(HostTag { node, tag: Tag::new(ty) }));
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
             self.adopt(host.cast());
-            Handle::new(host.cast(), EntityKind::Tag, NonNull::from(&host.as_ref().tag))
+            host.as_ref().tag.set_node(host.cast());
+            Ok(Handle::new(host.cast(), EntityKind::Tag, NonNull::from(&host.as_ref().tag)))
         }
     }
 
-    /// Makes an exception that carries `values`, an array laid out for the parameters of the tag's
-    /// type; references among them are live and in the hands of wasm. `tag` is of this store.
-    pub fn new_exception(&self, tag: &Handle, values: Box<[u64]>) -> Handle {
-        debug_assert_eq!(values.len(), tag.tag().words());
-        let node = leak(Box::new(ExceptionNode {
-            node: Node::new(self, NodeKind::Exception),
-            tag: tag.raw().cast(),
-            tag_node: tag.node(),
-            values,
-        }));
-        // SAFETY: as `adopt` wants it, and the node is live.
-        unsafe {
-            self.adopt(node.cast());
-            // From now on the exception refers to all that, which is live.
-            node.as_ref().trace(&mut |to| to.as_ref().escape());
-            Handle::new(node.cast(), EntityKind::Exception, node)
+    /// Makes an exception, all of whose values are zero; none when the heap is exhausted. The tag
+    /// is of this store.
+    pub fn new_exception(&self, tag: &Tag) -> Option<u32> {
+        // SAFETY: a tag's node is alive.
+        unsafe { tag.node().as_ref() }.escape();
+        let exception = self.allocate(tag.layout.size, true)?;
+        // SAFETY: the object has room for all that.
+        unsafe { self.object(exception, 0).write_bytes(0, tag.layout.size as usize) };
+        self.begin_object(exception, tag.ty(), 0);
+        debug_assert_eq!(tag.layout.offsets[0], HEADER);
+        let at = self.object(exception, HEADER);
+        // SAFETY: as above.
+        unsafe { at.cast::<*const Tag>().write_unaligned(tag) };
+        Some(exception)
+    }
+
+    /// The tag of an exception.
+    fn tag_of(&self, exception: u32) -> &Tag {
+        debug_assert!(self.type_of(exception).func().is_some());
+        // It comes first, whatever the exception's type.
+        let at = self.object(exception, HEADER).cast::<*const Tag>();
+        // SAFETY: an exception has its tag's address there, and keeps the tag alive.
+        unsafe { &*at.read_unaligned() }
+    }
+
+    /// Copies what is in flight to an exception with that tag.
+    fn land_in(&self, tag: &Tag, exception: u32) {
+        let values = self.in_flight.values.borrow();
+        let values = values.as_ptr().cast::<u8>();
+        for (at, offset, size) in tag.places() {
+            // SAFETY: array and object have values of these sizes there.
+            unsafe {
+                ptr::copy_nonoverlapping(values.add(at), self.object(exception, offset), size);
+            }
         }
     }
-}
 
-impl ExceptionNode {
-    /// Its tag.
-    pub fn tag(&self) -> Handle {
-        // SAFETY: the exception keeps its tag alive.
-        unsafe { Handle::new(self.tag_node, EntityKind::Tag, self.tag) }
-    }
-
-    fn tag_ref(&self) -> &Tag {
-        // SAFETY: the exception keeps its tag alive.
-        unsafe { self.tag.as_ref() }
-    }
-
-    /// What it carries, laid out as in [`crate::abi::signature`], without kinds.
-    pub fn values(&self) -> &[u64] {
-        &self.values
-    }
-
-    /// Visits what it refers to.
-    pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
-        visit(self.tag_node);
-        let ty = self.tag_ref().ty.signature().ty();
-        for (i, ty) in ty.params().iter().enumerate() {
-            if let ValType::Ref(ty) = ty {
-                let word = self.values[(i * SLOT + PAYLOAD) / size_of::<u64>()];
-                let small = crate::abi::layout::element_size(*ty) == size_of::<u32>();
-                let value = if small { u64::from(word as u32) } else { word };
-                // SAFETY: the values have the types of the tag's parameters.
-                unsafe { trace_value(self.node.store(), value, ty.heap, visit) };
+    /// Puts what an exception carries in flight.
+    fn take_off(&self, exception: u32) {
+        let tag = self.tag_of(exception);
+        let mut values = self.in_flight.values.borrow_mut();
+        values.clear();
+        values.resize(array_size(tag.params().len()) / size_of::<u64>(), 0);
+        let values = values.as_mut_ptr().cast::<u8>();
+        for (at, offset, size) in tag.places() {
+            // SAFETY: array and object have values of these sizes there.
+            unsafe {
+                ptr::copy_nonoverlapping(self.object(exception, offset), values.add(at), size);
             }
         }
     }
@@ -130,11 +193,17 @@ impl Handle {
         unsafe { self.raw().cast().as_ref() }
     }
 
-    /// The exception that this is a handle to.
-    pub fn exception(&self) -> &ExceptionNode {
-        assert_eq!(self.kind(), EntityKind::Exception);
-        // SAFETY: the kind says what is there, and the handle keeps it alive.
-        unsafe { self.raw().cast().as_ref() }
+    /// Whether this is a handle to an exception.
+    pub fn is_exception(&self) -> bool {
+        self.kind() == EntityKind::Object && self.store().heap_type(self) == HeapType::Exn
+    }
+
+    /// A handle to the tag of the exception that this is a handle to.
+    pub fn exception_tag(&self) -> Handle {
+        assert!(self.is_exception());
+        let tag = self.store().tag_of(self.object_node().reference());
+        // SAFETY: the exception keeps its tag alive.
+        unsafe { Handle::new(tag.node(), EntityKind::Tag, NonNull::from(tag)) }
     }
 }
 
@@ -146,7 +215,7 @@ impl Handle {
 /// The landing has just been found from where wasm was left, and nothing in between has anything
 /// left to do.
 unsafe fn land(store: &Store, landing: &Landing, reference: u32) -> ! {
-    let values = store.in_flight.borrow().as_ptr();
+    let values = store.in_flight.values.borrow().as_ptr();
     let payload = [values.addr(), reference as usize];
     // SAFETY: the caller's contract. The values stay where they are until something else is
     // thrown, and the handler reads them first.
@@ -162,33 +231,26 @@ unsafe fn land(store: &Store, landing: &Landing, reference: u32) -> ! {
 pub(super) unsafe fn throw(context: *mut VMContext, tag: TagIndex, values: *const u8) -> Cause {
     // SAFETY: the caller's contract.
     let (instance, store) = unsafe { (Instance::of_context(context), Store::of_context(context)) };
+    let tag = instance.tag(tag);
+    // SAFETY: as above.
+    unsafe { store.in_flight.fill(tag, values) };
+    let landing = trap::handler(store, tag);
+    if let Some(landing) = &landing
+        && !landing.by_ref
     {
-        let words = instance.tag(tag).words();
-        let mut in_flight = store.in_flight.borrow_mut();
-        in_flight.clear();
-        in_flight.reserve(words);
-        // SAFETY: there is room, and the array has as many words.
-        unsafe {
-            ptr::copy_nonoverlapping(values.cast(), in_flight.as_mut_ptr(), words);
-            in_flight.set_len(words);
-        }
+        // SAFETY: only compiled code is between here and the handler, but for what calls this,
+        // which holds nothing.
+        unsafe { land(store, landing, 0) }
     }
-    let landing = trap::handler(store, instance.tag(tag));
-    let object = || {
-        let values = store.in_flight.borrow().as_slice().into();
-        store.new_exception(&instance.tag_handle(tag), values)
-    };
-    // SAFETY: this is a libcall; only compiled code is between it and the handler, but for what
-    // has called this, which holds nothing.
-    unsafe {
-        match landing {
-            None => Cause::Exception(leave::outside(object)),
-            Some(landing) if landing.by_ref => {
-                let reference = leave::outside(|| store.reference(&object()).0);
-                land(store, &landing, reference)
-            }
-            Some(landing) => land(store, &landing, 0),
-        }
+    store.in_flight.tag.set(tag);
+    let exception = store.new_exception(tag);
+    store.in_flight.tag.set(ptr::null());
+    let Some(exception) = exception else { return TrapCode::HeapExhausted.into() };
+    store.land_in(tag, exception);
+    match landing {
+        // SAFETY: as above.
+        Some(landing) => unsafe { land(store, &landing, exception) },
+        None => Cause::Exception(store.new_object(exception)),
     }
 }
 
@@ -196,23 +258,19 @@ pub(super) unsafe fn throw(context: *mut VMContext, tag: TagIndex, values: *cons
 ///
 /// # Safety
 ///
-/// Called by compiled code with its own context and a reference that it has.
-pub(super) unsafe fn throw_ref(context: *mut VMContext, reference: u32) -> Cause {
+/// Called by compiled code with its own context and a reference to an exception that it has.
+pub(super) unsafe fn throw_ref(context: *mut VMContext, exception: u32) -> Cause {
     // SAFETY: the caller's contract.
     let store = unsafe { Store::of_context(context) };
-    let Some(exception) = store.referent(reference) else {
+    if exception == 0 {
         return TrapCode::NullReference.into();
-    };
-    let Some(landing) = trap::handler(store, exception.exception().tag_ref()) else {
-        return Cause::Exception(exception);
-    };
-    let values = exception.exception().values.to_vec();
-    // SAFETY: as in `throw`.
-    unsafe {
-        leave::outside(|| drop(exception));
-        *store.in_flight.borrow_mut() = values;
-        land(store, &landing, if landing.by_ref { reference } else { 0 })
     }
+    let Some(landing) = trap::handler(store, store.tag_of(exception)) else {
+        return Cause::Exception(store.new_object(exception));
+    };
+    store.take_off(exception);
+    // SAFETY: as in `throw`.
+    unsafe { land(store, &landing, exception) }
 }
 
 /// Throws what a host function has returned as its error, if that is an exception: goes on at its
@@ -223,23 +281,18 @@ pub(super) unsafe fn throw_ref(context: *mut VMContext, reference: u32) -> Cause
 /// Called by compiled code of the store, as a libcall.
 pub(super) unsafe fn throw_host_error(store: &Store, error: HostError) -> Cause {
     let inside = |exception: &&Handle| ptr::eq(&**exception.store(), store);
-    let Some(exception) = error.exception.as_ref().filter(inside) else {
+    let Some(exception) = error.exception.as_ref().filter(inside).cloned() else {
         return Cause::Host(error);
     };
-    let Some(landing) = trap::handler(store, exception.exception().tag_ref()) else {
-        return Cause::Host(error);
-    };
-    let values = exception.exception().values.to_vec();
-    // SAFETY: as in `throw`.
+    let tag = store.tag_of(exception.object_node().reference());
+    let Some(landing) = trap::handler(store, tag) else { return Cause::Host(error) };
+    // SAFETY: as in `throw`. Dropping the error may run code of the embedder's, which may throw
+    // as well and let the collector run; dropping the handle runs nothing.
     unsafe {
-        let reference = leave::outside(move || {
-            let exception = error.exception.as_ref().filter(|_| landing.by_ref);
-            let reference = exception.map_or(0, |exception| store.reference(exception).0);
-            // This may run code of the embedder's, which may throw as well.
-            drop(error);
-            reference
-        });
-        *store.in_flight.borrow_mut() = values;
+        leave::outside(|| drop(error));
+        let reference = exception.object_node().reference();
+        store.take_off(reference);
+        leave::outside(|| drop(exception));
         land(store, &landing, reference)
     }
 }

@@ -29,6 +29,8 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::BrTable { .. }
             | Op::BrOnNull { .. }
             | Op::BrOnNonNull { .. }
+            | Op::BrOnCast { .. }
+            | Op::BrOnCastFail { .. }
             | Op::Return
             | Op::Throw { .. }
             | Op::ThrowRef
@@ -49,6 +51,14 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::TableFill { .. }
             | Op::TableInit { .. }
             | Op::TableGrow { .. }
+            | Op::ArrayNew { .. }
+            | Op::ArrayNewDefault { .. }
+            | Op::ArrayNewData { .. }
+            | Op::ArrayNewElem { .. }
+            | Op::ArrayFill { .. }
+            | Op::ArrayCopy { .. }
+            | Op::ArrayInitData { .. }
+            | Op::ArrayInitElem { .. }
     );
     if leads_elsewhere {
         consume(t);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{HostGlobal, Node, NodeKind, Store};
 use crate::vm::context::Instance;
 #[cfg(doc)]
-use crate::vm::exception::{ExceptionNode, Tag};
+use crate::vm::exception::Tag;
 use crate::vm::memory::Memory;
 #[cfg(doc)]
 use crate::vm::refs::{ExternNode, ObjectNode};
@@ -30,11 +30,9 @@ pub enum EntityKind {
     Instance,
     /// A tag; the raw pointer is to its [`Tag`].
     Tag,
-    /// An exception; the raw pointer is to its [`ExceptionNode`].
-    Exception,
     /// A host object; the raw pointer is to its [`ExternNode`].
     Extern,
-    /// A number or an object on the heap; the raw pointer is to its [`ObjectNode`].
+    /// A number or an object on the heap, exceptions included; the raw pointer is to its [`ObjectNode`].
     Object,
 }
 
