@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-const MODES: [&[&str]; 3] = [&[], &["--explicit-checks", "--lazy"], &["--memory-reservation", "0"]];
+const MODES: [&[&str]; 4] =
+    [&[], &["--explicit-checks", "--lazy"], &["--memory-reservation", "0"], &["--collect-always"]];
 
 #[test]
 fn scripts_pass() {

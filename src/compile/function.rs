@@ -386,7 +386,7 @@ impl Translator<'_, '_> {
     }
 
     /// Whether the collector has to find values of this type on the stack.
-    fn is_tracked(&self, ty: ValType) -> bool {
+    pub(super) fn is_tracked(&self, ty: ValType) -> bool {
         let features = self.env.source.module.features;
         let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
         let has_heap = users.iter().any(|feature| features.has(*feature));

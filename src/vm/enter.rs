@@ -223,6 +223,18 @@ fn forget_abandoned(running: *mut Activation) {
     }
 }
 
+/// Forgets the current thread's entries that the host has jumped out of. Called by the host, before
+/// somebody walks over the frames of a store.
+pub(super) fn forget_jumped_over() {
+    let witness = Witness::new();
+    // SAFETY: nobody changes this thread's block meanwhile.
+    let thread = unsafe { &*arch::thread() };
+    let running = thread.running(&witness);
+    if running != thread.activation {
+        forget_abandoned(running);
+    }
+}
+
 #[cold]
 fn new_activation() -> *mut Activation {
     let layout = std::alloc::Layout::new::<Activation>();

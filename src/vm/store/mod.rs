@@ -472,6 +472,8 @@ impl Store {
     ///
     /// A message when there is no address space for a heap.
     pub fn admit_type(&self, ty: &TypeRef) -> Result<(), String> {
+        // The collector may run, and look for references in frames.
+        enter::forget_jumped_over();
         self.need_heap()?;
         self.host_types.borrow_mut().entry(ty.id()).or_insert_with(|| ty.clone());
         Ok(())
