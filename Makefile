@@ -30,7 +30,7 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap headers check check-format check-lints check-rooms \
+.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap bench-throw headers check check-format check-lints check-rooms \
   check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
 
@@ -144,6 +144,10 @@ bench-limits: lib ## measure what looking for interrupts and counting fuel cost;
 
 bench-heap: lib $(PEER) ## measure the heap and its collector beside Wasmtime; ROUNDS= and OBJECTS= choose
 	PYTHONPATH=target/bench/peers python3 benches/run_heap.py $(OUT)/tenon benches/heap.wat
+
+bench-throw: lib ## measure what throwing and catching costs; ROUNDS= chooses
+	@scripts/need.sh python3=python3
+	python3 benches/run_throw.py $(OUT)/tenon benches/throw.wat
 
 bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
 	@scripts/need.sh python3=python3

@@ -1,6 +1,9 @@
 //! One function body to machine code: the state of translation and the steps around it.
 
+use std::collections::VecDeque;
+
 use cranelift_codegen::CompiledCode;
+use cranelift_codegen::FinalizedMachExceptionHandler;
 use cranelift_codegen::ir::{
     self, Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, SourceLoc, StackSlot,
     StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
@@ -9,11 +12,11 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
-use super::op::control;
 use super::op::hint::Hints;
+use super::op::{control, exception};
 use super::trampoline::with_stack_check;
-use super::{CompileError, Compiler, Scratch, Source, op};
-use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
+use super::{CompileError, Compiler, Scratch, Source, legacy, op};
+use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
 use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
@@ -98,7 +101,8 @@ fn collect(
 
     let frame = buffer.frame_layout().expect("the code generator reports frames");
     let context_slot = frame.frame_to_fp_offset - frame.stackslots[context_slot].offset;
-    let mut sites = Sites { context_slot, ..Sites::default() };
+    let frame_size = frame.frame_to_fp_offset;
+    let mut sites = Sites { context_slot, frame_size, ..Sites::default() };
     let srclocs = buffer.get_srclocs_sorted();
     let position = |offset: u32| {
         let next = srclocs.partition_point(|loc| loc.start <= offset);
@@ -117,7 +121,17 @@ fn collect(
     }
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
+        for handler in call.exception_handlers {
+            let &FinalizedMachExceptionHandler::Tag(tag, landing) = handler else {
+                unreachable!("handlers are made with tags")
+            };
+            debug_assert_eq!(call.frame_offset, Some(frame_size));
+            let catch = Catch::from_bits(tag.as_u32()).expect("tags of handlers are such bits");
+            sites.handlers.push(Handler { return_offset: call.ret_addr, catch, landing });
+        }
     }
+    // Stable: the handlers of a call stay in their order.
+    sites.handlers.sort_by_key(|handler| handler.return_offset);
     for (return_offset, size, map) in buffer.user_stack_maps() {
         let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
         sites.roots.extend(places);
@@ -133,6 +147,10 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    for handler in &mut code.sites.handlers {
+        handler.return_offset += by;
+        handler.landing += by;
+    }
     code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
@@ -162,6 +180,11 @@ fn translate<'a>(
         locals: Vec::new(),
         reachable: true,
         consumed: 0,
+        body,
+        tries: Vec::new(),
+        handlers: 0,
+        thrown: None,
+        legacy: None,
         hints,
     };
     if !compiler.signals() {
@@ -192,7 +215,7 @@ fn translate<'a>(
 }
 
 /// What validation has accepted decodes, but decoding returns a result all the same.
-fn malformed(error: wasmparser::Error) -> CompileError {
+pub(super) fn malformed(error: wasmparser::Error) -> CompileError {
     CompileError(format!("malformed function body: {error}"))
 }
 
@@ -270,6 +293,15 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) reachable: bool,
     /// Fuel for what has been translated since the last that was consumed.
     pub(super) consumed: i64,
+    body: &'b FunctionBody<'b>,
+    /// Which of the open blocks catch exceptions, outermost first.
+    pub(super) tries: Vec<usize>,
+    /// How many handlers calls have been given.
+    pub(super) handlers: usize,
+    /// Where what is thrown lies in the frame.
+    pub(super) thrown: Option<StackSlot>,
+    /// The clauses of the legacy `try`s to come, once there has been one.
+    legacy: Option<VecDeque<legacy::Clauses>>,
     pub(super) hints: Hints<'b>,
 }
 
@@ -296,6 +328,10 @@ pub(super) enum FrameKind {
     If { otherwise: Block, params: Vec<Value> },
     /// The second part of an `if`.
     Else,
+    /// A `try_table`.
+    TryTable(Vec<exception::TableClause>),
+    /// A legacy `try`.
+    Try(exception::LegacyTry),
     /// A block that begins where nothing reaches.
     Dead,
 }
@@ -322,6 +358,15 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// The clauses of the next legacy `try`.
+    pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
+        if self.legacy.is_none() {
+            self.legacy = Some(legacy::clauses(self.body)?);
+        }
+        let next = self.legacy.as_mut().and_then(VecDeque::pop_front);
+        next.ok_or_else(|| CompileError::new("a `try` without clauses"))
+    }
+
     /// A new block that takes values of these types.
     pub(super) fn block_with_params(&mut self, types: &[ValType]) -> Block {
         let block = self.b.create_block();
@@ -342,7 +387,9 @@ impl Translator<'_, '_> {
 
     /// Whether the collector has to find values of this type on the stack.
     pub(super) fn is_tracked(&self, ty: ValType) -> bool {
-        let has_heap = self.env.source.module.features.has(Feature::Gc);
+        let features = self.env.source.module.features;
+        let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
+        let has_heap = users.iter().any(|feature| features.has(*feature));
         has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::leave::HostError;
-use super::store::Store;
+use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
 use super::types::Type;
@@ -78,6 +78,8 @@ pub enum Cause {
     Trap(TrapCode),
     /// A host function says so.
     Host(HostError),
+    /// Nothing has caught the exception that this is a handle to.
+    Exception(Handle),
     /// The runtime cannot go on, for the reason given.
     Internal(String),
 }
