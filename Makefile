@@ -34,8 +34,9 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits headers check check-format check-lints check-rooms \
-  check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak test-install spec demo guests guests-test guests-emscripten \
+.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide headers check check-format check-lints check-rooms \
+  check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak test-install spec demo \
+  guests guests-test guests-emscripten \
   install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
@@ -96,7 +97,8 @@ test: lib debug ## prove everything; the last line counts
 
 test-rust:
 	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
-	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests
+	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests \
+	  --test wasm3
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -111,12 +113,12 @@ soak: lib ## make, use and delete everything 100000 times
 
 # The standard library that comes with Rust is not built for the sanitizer: tests-c/tsan.supp.
 TSAN := target/tsan/x86_64-unknown-linux-gnu/debug
-test-tsan: ## the C program of many threads under ThreadSanitizer
+test-tsan: ## the C programs of many threads under ThreadSanitizer
 	@scripts/need.sh $(NEED_BUILD) setarch=util-linux
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	  $(CARGO) rustc --lib --crate-type staticlib --no-default-features \
 	  --target x86_64-unknown-linux-gnu --target-dir target/tsan
-	tests-c/run.sh tsan threads
+	tests-c/run.sh tsan threads shared_memories
 
 # A program finds the installed library by pkg-config, shared and static.
 test-install: lib
@@ -166,6 +168,10 @@ bench-wasi: lib $(PEER) ## measure calls of WASI beside Wasmtime; ROUNDS= choose
 bench-limits: lib ## measure what looking for interrupts and counting fuel cost; ROUNDS= chooses
 	@scripts/need.sh python3=python3
 	python3 benches/run_limits.py $(OUT)/tenon benches/modules/kernels.wasm
+
+bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
+	@scripts/need.sh python3=python3
+	python3 benches/run_wide.py $(OUT)/tenon benches/wide.wat
 
 $(PEER):
 	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip

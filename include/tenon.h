@@ -58,10 +58,23 @@ enum tenon_trap_code_enum {
   TENON_TRAP_DEADLINE_EXCEEDED = 12,
   /* The store's fuel is used up. */
   TENON_TRAP_OUT_OF_FUEL = 13,
+  TENON_TRAP_UNALIGNED_ATOMIC = 14,
+  TENON_TRAP_EXPECTED_SHARED_MEMORY = 15,
 };
 
 /* What ends execution in a store from other threads. */
 typedef struct tenon_interrupt_t tenon_interrupt_t;
+
+/* Limits of a table (elements) or a memory (pages). */
+typedef struct tenon_limits_t {
+  /* The size at the start. */
+  uint64_t min;
+  /* The size it may grow to; UINT64_MAX: as far as there can be such a thing. */
+  uint64_t max;
+} tenon_limits_t;
+
+/* A shared memory, which many stores on many threads may have a share of. */
+typedef struct tenon_shared_memory_t tenon_shared_memory_t;
 
 /* The kind of values that are vectors, as types have it. */
 enum { TENON_V128 = 4 };
@@ -149,6 +162,12 @@ WASM_API_EXTERN void tenon_last_error_clear(void);
 WASM_API_EXTERN const char *tenon_feature_name(size_t index);
 
 /*
+ Returns whether a feature (see `tenon_feature_name`) is on unless it is switched off; false for
+ numbers that no feature has.
+ */
+WASM_API_EXTERN bool tenon_feature_is_default(size_t index);
+
+/*
  Switches a WebAssembly feature on or off by its name (see `tenon_feature_name`). Modules that
  need a feature that is off are invalid.
 
@@ -204,7 +223,7 @@ WASM_API_EXTERN tenon_error_code_t tenon_config_max_stack_set(wasm_config_t *con
 
 /*
  Sets whether every NaN that an operation makes is the canonical one, so that results do not
- depend on the machine. Off by default.
+ depend on the machine. Includes `tenon_config_relaxed_simd_deterministic_set`. Off by default.
 
  Ownership: borrows the settings.
 
@@ -215,6 +234,33 @@ WASM_API_EXTERN tenon_error_code_t tenon_config_max_stack_set(wasm_config_t *con
 WASM_API_EXTERN
 tenon_error_code_t tenon_config_nan_canonicalization_set(wasm_config_t *config,
                                                          bool on);
+
+/*
+ Sets whether relaxed vector instructions have the results of the specification's deterministic
+ profile, the same on every machine, instead of those that are the fastest on this one. Off by
+ default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_relaxed_simd_deterministic_set(wasm_config_t *config,
+                                                               bool on);
+
+/*
+ Sets whether code uses only what every supported processor has, so that serialized modules can
+ be used on others than this one, by engines with the same setting. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_baseline_cpu_set(wasm_config_t *config, bool on);
 
 /*
  Sets whether each function is compiled when it is called for the first time, instead of all when
@@ -504,6 +550,269 @@ tenon_error_code_t tenon_store_max_instances_set(wasm_store_t *store,
  The store is live or null.
  */
 WASM_API_EXTERN uint64_t tenon_store_memory_size(wasm_store_t *store);
+
+/*
+ Makes the type of a memory: its limits in pages; the kind of its addresses, `WASM_I32` or
+ `WASM_I64`; the size of its pages in bytes, 65536 or 1; and whether it is shared, for which it
+ needs a maximum. Returns null when the limits are null, or kind or page size are none of these.
+ Whether there can be such a memory is not checked before it is used. For modules that import such
+ memories the features `memory64`, `custom-page-sizes` and `threads` have to be on.
+
+ Ownership: borrows the limits; the caller owns the result and releases it with
+ `wasm_memorytype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+wasm_memorytype_t *tenon_memorytype_new(const tenon_limits_t *limits,
+                                        wasm_valkind_t address,
+                                        uint32_t page_size,
+                                        bool shared);
+
+/*
+ Returns the limits of a memory.
+
+ Ownership: the result belongs to the memory type.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN const tenon_limits_t *tenon_memorytype_limits(const wasm_memorytype_t *ty);
+
+/*
+ Returns the kind of a memory's addresses: `WASM_I32`, also for null, or `WASM_I64`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_valkind_t tenon_memorytype_address(const wasm_memorytype_t *ty);
+
+/*
+ Returns the size of a memory's pages in bytes; 0 for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN uint32_t tenon_memorytype_page_size(const wasm_memorytype_t *ty);
+
+/*
+ Returns whether a memory is shared; false for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN bool tenon_memorytype_is_shared(const wasm_memorytype_t *ty);
+
+/*
+ Makes the type of a table with limits of 64 bits; its indices are of kind `WASM_I32` or
+ `WASM_I64`. Returns null when a pointer is, or the kind is another. Whether there can be such a
+ table is not checked before it is used: none has more than 10,000,000 elements, so that the
+ functions of `wasm.h` can reach all of them.
+
+ Ownership: takes the value type over, borrows the limits; the caller owns the result and
+ releases it with `wasm_tabletype_delete`.
+
+ # Safety
+
+ The pointers are owned, or live, or null.
+ */
+WASM_API_EXTERN
+wasm_tabletype_t *tenon_tabletype_new(wasm_valtype_t *element,
+                                      const tenon_limits_t *limits,
+                                      wasm_valkind_t index);
+
+/*
+ Returns the limits of a table.
+
+ Ownership: the result belongs to the table type.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN const tenon_limits_t *tenon_tabletype_limits(const wasm_tabletype_t *ty);
+
+/*
+ Returns the kind of a table's indices: `WASM_I32`, also for null, or `WASM_I64`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_valkind_t tenon_tabletype_index(const wasm_tabletype_t *ty);
+
+/*
+ Returns a memory's size in pages of the size that its type says; 0 for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN uint64_t tenon_memory_size(const wasm_memory_t *memory);
+
+/*
+ Adds `delta` pages of zeros, and writes the number of pages before to `before` unless that is
+ null. Returns false when the memory cannot grow so far.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The memory is live or null, `before` can be written or is null.
+ */
+WASM_API_EXTERN bool tenon_memory_grow(wasm_memory_t *memory, uint64_t delta, uint64_t *before);
+
+/*
+ Makes a shared memory of zeros, which belongs to no store and counts for no store's limits. Its
+ address space is reserved up to its maximum, so it never moves. Returns null when an argument is,
+ the type is not that of a shared memory with a maximum, or the system has not so much.
+
+ Any thread may use a shared memory at any time. What guests do to its bytes at the same time is
+ defined by WebAssembly; who accesses them from C while guests run has to order that as for any
+ memory that threads share.
+
+ Ownership: borrows both; the caller owns the result and releases it with
+ `tenon_shared_memory_delete`. It may outlive the engine.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+tenon_shared_memory_t *tenon_shared_memory_new(wasm_engine_t *engine,
+                                               const wasm_memorytype_t *ty);
+
+/*
+ Returns the shared memory that a store's memory is a share of. Returns null when the memory is
+ not shared.
+
+ Ownership: borrows the memory; the caller owns the result and releases it with
+ `tenon_shared_memory_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_shared_memory_t *tenon_memory_share(const wasm_memory_t *memory);
+
+/*
+ Gives a store a share of a shared memory, which its instances can then import. What the memory
+ grows by in this store counts for the store's limit.
+
+ Ownership: borrows both; the caller owns the result and releases it with `wasm_memory_delete`.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+wasm_memory_t *tenon_memory_obtain(wasm_store_t *store,
+                                   const tenon_shared_memory_t *memory);
+
+/*
+ Makes another handle to the same shared memory.
+
+ Ownership: borrows it; the caller owns the result and releases it with
+ `tenon_shared_memory_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+tenon_shared_memory_t *tenon_shared_memory_copy(const tenon_shared_memory_t *memory);
+
+/*
+ Releases a handle to a shared memory; null is nothing to release. The memory is there as long as
+ other handles or stores have it.
+
+ Ownership: takes it over.
+
+ # Safety
+
+ It is live or null, and no other thread uses it.
+ */
+WASM_API_EXTERN void tenon_shared_memory_delete(tenon_shared_memory_t *memory);
+
+/*
+ Returns whether both are handles to the same shared memory; false when one is null.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+bool tenon_shared_memory_same(const tenon_shared_memory_t *a,
+                              const tenon_shared_memory_t *b);
+
+/*
+ Returns a shared memory's type as it is now: its minimum is its size.
+
+ Ownership: borrows it; the caller owns the result and releases it with
+ `wasm_memorytype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_memorytype_t *tenon_shared_memory_type(const tenon_shared_memory_t *memory);
+
+/*
+ Returns the address of a shared memory's first byte, which never changes.
+
+ Ownership: the bytes belong to the memory.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN byte_t *tenon_shared_memory_data(const tenon_shared_memory_t *memory);
+
+/*
+ Returns a shared memory's size in bytes, to which it has grown at least; 0 for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN size_t tenon_shared_memory_data_size(const tenon_shared_memory_t *memory);
+
+/*
+ Adds `delta` pages of zeros for all who share the memory, and writes the number of pages before
+ to `before` unless that is null. They count for no store's limit. Returns false when the memory
+ cannot grow so far.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The memory is live or null, `before` can be written or is null.
+ */
+WASM_API_EXTERN
+bool tenon_shared_memory_grow(const tenon_shared_memory_t *memory,
+                              uint64_t delta,
+                              uint64_t *before);
+
+/*
+ Wakes up to `count` of the threads that wait in a guest at an address of a shared memory, as the
+ guests' `memory.atomic.notify` does. Returns how many; 0 for null.
+
+ Ownership: borrows it.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+uint32_t tenon_shared_memory_notify(const tenon_shared_memory_t *memory,
+                                    uint64_t address,
+                                    uint32_t count);
 
 #ifdef __cplusplus
 }  // extern "C"

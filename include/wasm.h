@@ -400,7 +400,8 @@ wasm_tabletype_t *wasm_tabletype_new(wasm_valtype_t *element,
 WASM_API_EXTERN const wasm_valtype_t *wasm_tabletype_element(const wasm_tabletype_t *ty);
 
 /*
- Returns the limits of a table.
+ Returns the limits of a table. What is too large for them is `0xffffffff` (see
+ `tenon_tabletype_limits`).
 
  Ownership: the result belongs to the table type.
 
@@ -424,7 +425,8 @@ WASM_API_EXTERN const wasm_limits_t *wasm_tabletype_limits(const wasm_tabletype_
 WASM_API_EXTERN wasm_memorytype_t *wasm_memorytype_new(const wasm_limits_t *limits);
 
 /*
- Returns the limits of a memory.
+ Returns the limits of a memory. What is too large for them is `0xffffffff` (see
+ `tenon_memorytype_limits`).
 
  Ownership: the result belongs to the memory type.
 
@@ -1007,7 +1009,8 @@ WASM_API_EXTERN wasm_memorytype_t *wasm_memory_type(const wasm_memory_t *memory)
 /*
  Returns the address of a memory's first byte, which is not null even when the memory is empty.
  Growing the memory may change it, unless the address space for all of it is reserved, as it is
- by default.
+ by default for memories with 32-bit addresses, and always for shared memories. Who accesses the
+ bytes of a shared memory while guests run has to order that as for any memory that threads share.
 
  Ownership: the bytes belong to the memory.
 
@@ -1027,7 +1030,8 @@ WASM_API_EXTERN byte_t *wasm_memory_data(wasm_memory_t *memory);
 WASM_API_EXTERN size_t wasm_memory_data_size(const wasm_memory_t *memory);
 
 /*
- Returns a memory's size in pages of 64 KiB; 0 for null.
+ Returns a memory's size in pages, of 64 KiB unless its type says otherwise; 0 for null. A number
+ that is too large for the result is `0xffffffff` (see `tenon_memory_size`).
 
  # Safety
 

@@ -54,9 +54,10 @@ pub mod wasi;
 mod wasm;
 
 pub use engine::{
-    Callee, Caller, Compilation, Config, Engine, Error, ExportType, Extern, ExternRef, ExternType,
-    Feature, Features, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType,
-    HostFunc, ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module,
-    PAGE_SIZE, RawCall, RefType, Slot, Store, StoreLimits, Table, TableType, Trap, TrapCode, Val,
-    ValType, WasmResults, WasmType,
+    AddressType, ArrayType, Callee, Caller, Compilation, CompositeType, Config, DefinedType,
+    Engine, Error, ExportType, Extern, ExternRef, ExternType, Family, Feature, Features, FieldType,
+    Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc, ImportType,
+    Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object, PAGE_SIZE,
+    RawCall, RefType, SharedMemory, Slot, StorageType, Store, StoreLimits, StructType, SubType,
+    Table, TableType, Trap, TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
 };

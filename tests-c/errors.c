@@ -47,81 +47,6 @@ static void the_text_is_cut_to_the_buffer(void) {
   check(tenon_last_error_message(NULL, 0) == size);
 }
 
-/* A module that needs each feature. */
-struct feature {
-  const char* name;
-  const char* text;
-};
-
-static const struct feature features[] = {
-  {"mutable-global", "(module (global (export \"g\") (mut i32) (i32.const 0)))"},
-  {"saturating-float-to-int",
-    "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))"},
-  {"sign-extension", "(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))"},
-  {"multi-value", "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"},
-  {"reference-types", "(module (func (param externref)))"},
-  {"bulk-memory",
-    "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))"},
-  {"simd", "(module (func (param v128)))"},
-  {"extended-const", "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"},
-  {"multi-memory", "(module (memory 1) (memory 1))"},
-  {"tail-call", "(module (func $f (return_call $f)))"},
-};
-
-enum { FEATURES = sizeof features / sizeof *features };
-
-static own wasm_store_t* store_with_feature(const char* name, bool on) {
-  wasm_config_t* config = test_config();
-  check(tenon_config_feature_set(config, name, on) == TENON_OK);
-  wasm_engine_t* engine = wasm_engine_new_with_config(config);
-  wasm_store_t* store = wasm_store_new(engine);
-  wasm_engine_delete(engine);
-  return store;
-}
-
-static const struct feature* feature_of(const char* name) {
-  for (size_t i = 0; i < FEATURES; i++) {
-    if (strcmp(features[i].name, name) == 0) return &features[i];
-  }
-  fprintf(stderr, "no module needs the feature %s\n", name);
-  return NULL;
-}
-
-static void every_feature_is_in_the_table(void) {
-  size_t count = 0;
-  for (; tenon_feature_name(count); count++) check(feature_of(tenon_feature_name(count)) != NULL);
-  check(count == FEATURES);
-  check(tenon_feature_name(count + 1) == NULL && tenon_feature_name(SIZE_MAX) == NULL);
-}
-
-static void a_feature_that_is_off_is_named(const struct feature* feature) {
-  wasm_store_t* on = store_with_feature(feature->name, true);
-  wasm_store_t* off = store_with_feature(feature->name, false);
-  wasm_byte_vec_t binary = binary_of(feature->text);
-  for (int what = 0; what < 2; what++) {
-    if (what == 0) accepted(wasm_module_validate(on, &binary));
-    if (what == 0) refused(TENON_ERROR_INVALID, wasm_module_validate(off, &binary));
-    if (what == 1) refused(TENON_ERROR_INVALID, wasm_module_new(off, &binary));
-    check(error_says(feature->name));
-    check(tenon_last_error_offset(NULL));
-  }
-  wasm_byte_vec_delete(&binary);
-  wasm_module_delete(module_of(off, "(module (memory 1) (func (param i32)))"));
-  wasm_store_delete(off);
-  wasm_store_delete(on);
-}
-
-static void there_are_no_other_features(void) {
-  static const char* const names[] = {"teleportation", "", "SIMD", "simd ", "sim"};
-  wasm_config_t* config = wasm_config_new();
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    tenon_last_error_clear();
-    check(tenon_config_feature_set(config, names[i], true) == TENON_ERROR_CONFIG);
-    check(tenon_last_error_code() == TENON_ERROR_CONFIG && error_says(names[i]));
-  }
-  wasm_config_delete(config);
-}
-
 /* A module whose function drops a value that is not there, at offset 27. */
 static const unsigned char no_value[] = {
   0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00,
@@ -260,9 +185,6 @@ int main(void) {
   wasm_store_t* store = test_store();
   success_leaves_it_as_it_is(store);
   the_text_is_cut_to_the_buffer();
-  every_feature_is_in_the_table();
-  for (size_t i = 0; i < FEATURES; i++) a_feature_that_is_off_is_named(&features[i]);
-  there_are_no_other_features();
   invalid_modules_have_an_offset(store);
   texts_have_their_own_offset_or_none(store);
   texts_that_are_none_are_refused(store);

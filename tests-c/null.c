@@ -480,6 +480,8 @@ static void settings(void) {
   check(tenon_config_memory_reservation_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_config_max_stack_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_config_nan_canonicalization_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_relaxed_simd_deterministic_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_baseline_cpu_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_lazy_compilation_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_last_error_code() == TENON_ERROR_ARGUMENT);
   complains(tenon_engine_reinstall_signal_handlers(NULL));
@@ -503,6 +505,51 @@ static void limits(void) {
   check(tenon_store_max_table_elements_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_store_max_instances_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   complains(check(tenon_store_memory_size(NULL) == 0));
+}
+
+static void wide_types(void) {
+  static const tenon_limits_t limits = {1, 2};
+  null_refused(tenon_memorytype_new(NULL, WASM_I64, 65536, false));
+  null_refused(tenon_memorytype_limits(NULL));
+  check(tenon_memorytype_address(NULL) == WASM_I32);
+  check(tenon_memorytype_page_size(NULL) == 0);
+  check(!tenon_memorytype_is_shared(NULL));
+  null_refused(tenon_tabletype_new(NULL, &limits, WASM_I64));
+  null_refused(tenon_tabletype_new(wasm_valtype_new(WASM_FUNCREF), NULL, WASM_I64));
+  null_refused(tenon_tabletype_limits(NULL));
+  check(tenon_tabletype_index(NULL) == WASM_I32);
+  uint64_t before = 7;
+  check(tenon_memory_size(NULL) == 0);
+  null_refused(tenon_memory_grow(NULL, 0, &before));
+  wasm_memory_t* memory = memory_of(store, 1, 2);
+  accepted(tenon_memory_grow(memory, 0, NULL));
+  wasm_memory_delete(memory);
+  check(before == 7);
+}
+
+static void shared_memories(void) {
+  static const tenon_limits_t limits = {1, 2};
+  uint64_t before = 7;
+  wasm_memorytype_t* type = tenon_memorytype_new(&limits, WASM_I32, 65536, true);
+  tenon_shared_memory_t* memory = tenon_shared_memory_new(engine, type);
+  null_refused(tenon_shared_memory_new(NULL, type));
+  null_refused(tenon_shared_memory_new(engine, NULL));
+  null_refused(tenon_memory_share(NULL));
+  null_refused(tenon_memory_obtain(NULL, memory));
+  null_refused(tenon_memory_obtain(store, NULL));
+  null_refused(tenon_shared_memory_copy(NULL));
+  null_refused(tenon_shared_memory_same(NULL, memory));
+  null_refused(tenon_shared_memory_same(memory, NULL));
+  null_refused(tenon_shared_memory_type(NULL));
+  null_refused(tenon_shared_memory_data(NULL));
+  check(tenon_shared_memory_data_size(NULL) == 0);
+  null_refused(tenon_shared_memory_grow(NULL, 0, &before));
+  accepted(tenon_shared_memory_grow(memory, 0, NULL));
+  check(tenon_shared_memory_notify(NULL, 0, 1) == 0);
+  tenon_shared_memory_delete(NULL);
+  tenon_shared_memory_delete(memory);
+  wasm_memorytype_delete(type);
+  check(before == 7);
 }
 
 static void text(void) {
@@ -539,6 +586,8 @@ int main(void) {
   last_errors();
   settings();
   limits();
+  wide_types();
+  shared_memories();
   text();
   wasm_store_delete(store);
   wasm_engine_delete(engine);

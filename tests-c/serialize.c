@@ -131,6 +131,7 @@ static void refused_by(wasm_store_t* store, const wasm_byte_vec_t* bytes) {
 static void is_refused_where_code_is_different(void) {
   static const set_flag flags[] = {
     tenon_config_nan_canonicalization_set, tenon_config_explicit_checks_set, reserve_little,
+    tenon_config_relaxed_simd_deterministic_set, tenon_config_baseline_cpu_set,
   };
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     wasm_store_t* stores[2] = {store_with(flags[i], false), store_with(flags[i], true)};

@@ -1,4 +1,5 @@
-//! Scripts for what has once gone wrong, `regress/*.wast`, in every mode of the engine.
+//! Scripts of our own, `regress/*.wast`, in every mode of the engine: for what has once gone wrong,
+//! and for what the specification's suites leave out.
 
 use std::path::Path;
 use std::process::Command;

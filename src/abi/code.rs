@@ -33,6 +33,10 @@ pub struct Sites {
     /// instruction or of the return address, ascending, and the instruction's offset in the
     /// function's body.
     pub positions: Vec<(u32, u32)>,
+    /// Where the frame has references that the collector has to find and may change, while a call
+    /// is going on: the offset of the return address, ascending, and bytes from the frame pointer
+    /// down to the reference.
+    pub roots: Vec<(u32, u32)>,
 }
 
 /// An instruction that may trap.
@@ -49,6 +53,13 @@ impl Sites {
     pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
         let found = self.traps.binary_search_by_key(&offset, |site| site.offset);
         found.ok().map(|i| self.traps[i].code)
+    }
+
+    /// Where the frame has references during the call that returns to this offset: bytes from the
+    /// frame pointer down.
+    pub fn roots_at(&self, offset: u32) -> impl Iterator<Item = u32> {
+        let first = self.roots.partition_point(|root| root.0 < offset);
+        self.roots[first..].iter().take_while(move |root| root.0 == offset).map(|root| root.1)
     }
 
     /// The offset in the body of the instruction at this trap or return address.

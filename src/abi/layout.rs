@@ -2,11 +2,13 @@
 
 use std::ffi::c_void;
 use std::mem::{align_of, offset_of, size_of};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicPtr, AtomicU32};
 
 use cranelift_entity::EntityRef;
 
-use crate::wasm::{Family, GlobalIndex, MemoryIndex, RefType, TableIndex};
+use crate::wasm::{
+    AddressType, Family, GlobalIndex, MemoryIndex, MemoryType, PAGE_SIZE, RefType, TableIndex,
+};
 
 /// What every compiled function gets as its first argument: the head of an instance's, or of a
 /// host function's, context. An instance's arrays follow it at the offsets of a [`ContextLayout`].
@@ -52,6 +54,14 @@ pub struct VMStore {
     pub interrupt: *const AtomicU32,
     /// What code may still consume; nothing is left at 0 and below.
     pub fuel: i64,
+    /// The base of the heap. It is set before code that uses a heap runs, and never changes.
+    pub heap_base: *mut u8,
+    /// Where the next object will be.
+    pub heap_next: u32,
+    /// Where the room for objects ends that can be had without asking.
+    pub heap_end: u32,
+    /// Where the engine's table of types is, by [`VMType::slot`]. It is replaced when it grows.
+    pub types: *const AtomicPtr<*const VMType>,
 }
 
 /// One entry into wasm, on the stack of the function that enters. Traps resume at what the entry
@@ -73,8 +83,22 @@ pub struct VMType {
     pub slot: u32,
     /// How many types it is below.
     pub depth: u32,
+    /// What its values are.
+    pub sort: TypeSort,
     /// The types that it is below, the topmost first, and itself at `depth`.
     pub supers: *const *const VMType,
+}
+
+/// What the values of a type are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum TypeSort {
+    /// Functions.
+    Func,
+    /// Structs.
+    Struct,
+    /// Arrays.
+    Array,
 }
 
 /// What a reference to a function points to.
@@ -101,12 +125,13 @@ pub struct VMFuncImport {
     pub func_ref: *const VMFuncRef,
 }
 
-/// A linear memory.
+/// A linear memory. That of a shared memory belongs to all who share it; the contexts of instances
+/// that define one have a pointer to it in the memory's place.
 #[repr(C)]
 pub struct VMMemory {
-    /// Address of its first byte.
+    /// Address of its first byte. That of a shared memory never changes.
     pub base: *mut u8,
-    /// Its size in bytes.
+    /// Its size in bytes. That of a shared memory may grow at any time, and is read atomically.
     pub len: usize,
 }
 
@@ -130,11 +155,23 @@ pub struct VMGlobal {
 /// What compiled code takes for granted of the linear memories it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MemoryStyle {
-    /// Every memory never moves, and every address that 32-bit index + [`GUARD_SIZE`] can reach
-    /// either is in the memory or faults.
+    /// Every memory that [can be guarded](MemoryStyle::of) never moves, and every address that
+    /// 32-bit index + [`GUARD_SIZE`] can reach either is in the memory or faults.
     Guarded,
     /// Nothing: every access is checked against the memory's current size.
     Checked,
+}
+
+impl MemoryStyle {
+    /// How a memory of this type is, where memories are of this style if they can: only one with
+    /// 32-bit addresses and pages not smaller than the system's can do without checks.
+    pub fn of(self, ty: &MemoryType) -> MemoryStyle {
+        if ty.address == AddressType::I32 && ty.page_size() == PAGE_SIZE {
+            self
+        } else {
+            MemoryStyle::Checked
+        }
+    }
 }
 
 /// Bytes after the 4 GiB that a 32-bit index reaches in which every access faults.
@@ -170,6 +207,16 @@ pub mod offset {
     pub const STORE_INTERRUPT: i32 = offset_of!(VMStore, interrupt) as i32;
     /// [`VMStore::fuel`].
     pub const STORE_FUEL: i32 = offset_of!(VMStore, fuel) as i32;
+    /// [`VMStore::heap_base`].
+    pub const STORE_HEAP_BASE: i32 = offset_of!(VMStore, heap_base) as i32;
+    /// [`VMStore::heap_next`].
+    pub const STORE_HEAP_NEXT: i32 = offset_of!(VMStore, heap_next) as i32;
+    /// [`VMStore::heap_end`].
+    pub const STORE_HEAP_END: i32 = offset_of!(VMStore, heap_end) as i32;
+    /// [`VMStore::types`].
+    pub const STORE_TYPES: i32 = offset_of!(VMStore, types) as i32;
+    /// [`VMType::slot`].
+    pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].
     pub const ACTIVATION_PC: i32 = offset_of!(VMActivation, resume_pc) as i32;
     /// [`VMActivation::resume_sp`].
@@ -188,6 +235,8 @@ pub mod offset {
     pub const IMPORT_VMCTX: i32 = offset_of!(VMFuncImport, vmctx) as i32;
     /// [`VMFuncImport::func_ref`].
     pub const IMPORT_FUNC_REF: i32 = offset_of!(VMFuncImport, func_ref) as i32;
+    /// [`VMType::sort`].
+    pub const TYPE_SORT: i32 = offset_of!(VMType, sort) as i32;
     /// [`VMType::depth`].
     pub const TYPE_DEPTH: i32 = offset_of!(VMType, depth) as i32;
     /// [`VMType::supers`].
@@ -351,6 +400,14 @@ pub enum Place {
     Inline(i32),
     /// A pointer to it lies in the context, at this offset.
     Pointer(i32),
+}
+
+impl Place {
+    /// Where something is whose place has a pointer to it rather than the thing itself.
+    pub fn indirect(self) -> Place {
+        let (Place::Inline(at) | Place::Pointer(at)) = self;
+        Place::Pointer(at)
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,30 @@ macro_rules! for_each_libcall {
             table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
             /// Drops an element segment.
             elem_drop(elem: I32);
+            /// Room for an object of `size` bytes on the heap, after collecting if need be.
+            heap_allocate(size: I32) -> I32;
+            /// Makes an array of zeros.
+            array_new(ty: I32, len: I32) -> I32;
+            /// Makes an array of a part of a data segment.
+            array_new_data(ty: I32, data: I32, src: I32, len: I32) -> I32;
+            /// Makes an array of a part of an element segment.
+            array_new_elem(ty: I32, elem: I32, src: I32, len: I32) -> I32;
+            /// Fills a part of an array with a value, given in two halves.
+            array_fill(array: I32, dst: I32, low: I64, high: I64, len: I32);
+            /// Copies within an array or between two of the same kind of elements.
+            array_copy(to: I32, dst: I32, from: I32, src: I32, len: I32);
+            /// Copies from a data segment to an array.
+            array_init_data(array: I32, data: I32, dst: I32, src: I32, len: I32);
+            /// Copies from an element segment to an array.
+            array_init_elem(array: I32, elem: I32, dst: I32, src: I32, len: I32);
+            /// Wakes up to `count` of the threads that wait at an address; returns how many.
+            memory_notify(memory: I32, address: I64, count: I32) -> I32;
+            /// Waits for a notification, if there are these 32 bits at the address, for at most
+            /// `timeout` nanoseconds if that is not negative. Returns 0 when woken, 1 when other
+            /// bits are there, 2 when the time is over.
+            memory_wait32(memory: I32, address: I64, expected: I32, timeout: I64) -> I32;
+            /// The same with 64 bits.
+            memory_wait64(memory: I32, address: I64, expected: I64, timeout: I64) -> I32;
             /// Traps with the trap code `code`.
             raise(code: I32);
             /// Traps for want of stack, before the caller has done anything.

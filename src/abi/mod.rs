@@ -8,4 +8,5 @@
 pub mod code;
 pub mod layout;
 pub mod libcalls;
+pub mod object;
 pub mod signature;

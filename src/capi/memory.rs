@@ -12,7 +12,7 @@ use crate::engine::Memory;
 /// A byte as C names it.
 pub type byte_t = c_char;
 
-/// A number of pages of 64 KiB.
+/// A number of pages, of 64 KiB unless the memory's type says otherwise.
 pub type wasm_memory_pages_t = u32;
 
 /// Makes a memory of zeros. Returns null when an argument is, there cannot be such a memory, or
@@ -56,7 +56,8 @@ pub unsafe extern "C" fn wasm_memory_type(
 
 /// Returns the address of a memory's first byte, which is not null even when the memory is empty.
 /// Growing the memory may change it, unless the address space for all of it is reserved, as it is
-/// by default.
+/// by default for memories with 32-bit addresses, and always for shared memories. Who accesses the
+/// bytes of a shared memory while guests run has to order that as for any memory that threads share.
 ///
 /// Ownership: the bytes belong to the memory.
 ///
@@ -82,14 +83,17 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -
     guard(0, || memory.map_or(0, |memory| memory.memory().size()))
 }
 
-/// Returns a memory's size in pages of 64 KiB; 0 for null.
+/// Returns a memory's size in pages, of 64 KiB unless its type says otherwise; 0 for null. A number
+/// that is too large for the result is `0xffffffff` (see `tenon_memory_size`).
 ///
 /// # Safety
 ///
 /// The pointer is live or null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> wasm_memory_pages_t {
-    guard(0, || memory.map_or(0, |memory| memory.memory().pages() as u32))
+    guard(0, || {
+        memory.map_or(0, |memory| u32::try_from(memory.memory().pages()).unwrap_or(u32::MAX))
+    })
 }
 
 /// Adds `delta` pages of zeros. Returns false when the memory cannot grow so far.

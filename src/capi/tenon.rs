@@ -13,7 +13,7 @@ use super::object::{wasm_module_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::trap::StoredTrap;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
-use crate::engine::{Compilation, Config, Feature, Module};
+use crate::engine::{Compilation, Config, Feature, Features, Module};
 use crate::wasi::Exit;
 
 /// Whether a call has succeeded, or what kind of error it has met (`tenon_error_code_enum`): 0 for
@@ -147,6 +147,14 @@ pub extern "C" fn tenon_feature_name(index: usize) -> *const c_char {
     })
 }
 
+/// Returns whether a feature (see `tenon_feature_name`) is on unless it is switched off; false for
+/// numbers that no feature has.
+#[unsafe(no_mangle)]
+pub extern "C" fn tenon_feature_is_default(index: usize) -> bool {
+    let feature = Feature::ALL.get(index);
+    guard(false, || feature.is_some_and(|feature| Features::default().has(*feature)))
+}
+
 /// Changes settings; the kind of error when that fails.
 ///
 /// # Safety
@@ -261,7 +269,7 @@ pub unsafe extern "C" fn tenon_config_max_stack_set(
 }
 
 /// Sets whether every NaN that an operation makes is the canonical one, so that results do not
-/// depend on the machine. Off by default.
+/// depend on the machine. Includes `tenon_config_relaxed_simd_deterministic_set`. Off by default.
 ///
 /// Ownership: borrows the settings.
 ///
@@ -277,6 +285,51 @@ pub unsafe extern "C" fn tenon_config_nan_canonicalization_set(
     unsafe {
         configure(config, |config| {
             config.canonicalize_nans(on);
+            Some(())
+        })
+    }
+}
+
+/// Sets whether relaxed vector instructions have the results of the specification's deterministic
+/// profile, the same on every machine, instead of those that are the fastest on this one. Off by
+/// default.
+///
+/// Ownership: borrows the settings.
+///
+/// # Safety
+///
+/// The settings are live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_config_relaxed_simd_deterministic_set(
+    config: *mut wasm_config_t,
+    on: bool,
+) -> tenon_error_code_t {
+    // SAFETY: the contract of this function.
+    unsafe {
+        configure(config, |config| {
+            config.relaxed_simd_deterministic(on);
+            Some(())
+        })
+    }
+}
+
+/// Sets whether code uses only what every supported processor has, so that serialized modules can
+/// be used on others than this one, by engines with the same setting. Off by default.
+///
+/// Ownership: borrows the settings.
+///
+/// # Safety
+///
+/// The settings are live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_config_baseline_cpu_set(
+    config: *mut wasm_config_t,
+    on: bool,
+) -> tenon_error_code_t {
+    // SAFETY: the contract of this function.
+    unsafe {
+        configure(config, |config| {
+            config.baseline_cpu(on);
             Some(())
         })
     }

@@ -4,8 +4,10 @@ use std::ptr;
 
 use super::boundary::{Argument, guard, refuse};
 use super::families::{Copied, casts, copy, own, vec};
+use super::wide::tenon_limits_t;
 use crate::engine::{
-    ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, Slot, TableType, ValType,
+    AddressType, ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, Slot, TableType,
+    ValType,
 };
 
 /// The type of a value.
@@ -51,8 +53,8 @@ struct TypeObject {
 enum TypeBody {
     Func { params: wasm_valtype_vec_t, results: wasm_valtype_vec_t },
     Global { content: Box<wasm_valtype_t>, mutability: u8 },
-    Table { element: Box<wasm_valtype_t>, limits: wasm_limits_t },
-    Memory { limits: wasm_limits_t },
+    Table { element: Box<wasm_valtype_t>, limits: Bounds, address: AddressType },
+    Memory { limits: Bounds, ty: MemoryType },
     Tag { func: Box<wasm_functype_t> },
 }
 
@@ -161,10 +163,11 @@ impl TypeObject {
             TypeBody::Global { content, mutability } => {
                 TypeBody::Global { content: content.copied(), mutability: *mutability }
             }
-            TypeBody::Table { element, limits } => {
-                TypeBody::Table { element: element.copied(), limits: *limits }
+            TypeBody::Table { element, limits, address } => {
+                let element = element.copied();
+                TypeBody::Table { element, limits: *limits, address: *address }
             }
-            TypeBody::Memory { limits } => TypeBody::Memory { limits: *limits },
+            TypeBody::Memory { limits, ty } => TypeBody::Memory { limits: *limits, ty: *ty },
             TypeBody::Tag { func } => TypeBody::Tag { func: func.copied() },
         };
         TypeObject { kind: self.kind, body }
@@ -198,9 +201,20 @@ fn valtypes(types: &[ValType]) -> wasm_valtype_vec_t {
     )
 }
 
-fn limits_from(limits: Limits) -> wasm_limits_t {
-    let clamp = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
-    wasm_limits_t { min: clamp(limits.min), max: limits.max.map_or(NO_MAXIMUM, clamp) }
+/// Limits in both of the forms that C sees them in.
+#[derive(Clone, Copy)]
+struct Bounds {
+    narrow: wasm_limits_t,
+    wide: tenon_limits_t,
+}
+
+impl From<Limits> for Bounds {
+    fn from(limits: Limits) -> Bounds {
+        let clamp = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+        let narrow =
+            wasm_limits_t { min: clamp(limits.min), max: limits.max.map_or(NO_MAXIMUM, clamp) };
+        Bounds { narrow, wide: limits.into() }
+    }
 }
 
 impl wasm_limits_t {
@@ -257,32 +271,59 @@ impl wasm_tabletype_t {
     /// The C form of a table type.
     pub(super) fn boxed(ty: &TableType) -> Box<wasm_tabletype_t> {
         let element = wasm_valtype_t::boxed(ValType::Ref(ty.element));
-        let body = TypeBody::Table { element, limits: limits_from(ty.limits) };
+        let body = TypeBody::Table { element, limits: ty.limits.into(), address: ty.address };
         Box::new(wasm_tabletype_t(TypeObject { kind: EXTERN_TABLE, body }))
     }
 
     /// The engine's form.
     pub(super) fn table_type(&self) -> Option<TableType> {
-        let TypeBody::Table { element, limits } = &self.0.body else {
+        let TypeBody::Table { element, limits, address } = &self.0.body else {
             unreachable!("the kind of a type is that of its body")
         };
-        Some(TableType { element: element.ref_type()?, limits: limits.limits() })
+        let (element, limits) = (element.ref_type()?, limits.wide.limits());
+        Some(TableType { element, limits, address: *address })
+    }
+
+    /// A type of tables with elements of this type.
+    pub(super) fn of(
+        element: Box<wasm_valtype_t>,
+        limits: Limits,
+        address: AddressType,
+    ) -> Box<wasm_tabletype_t> {
+        let body = TypeBody::Table { element, limits: limits.into(), address };
+        Box::new(wasm_tabletype_t(TypeObject { kind: EXTERN_TABLE, body }))
+    }
+
+    /// The limits, in full, and the type of indices.
+    pub(super) fn wide(&self) -> (&tenon_limits_t, AddressType) {
+        let TypeBody::Table { limits, address, .. } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        (&limits.wide, *address)
     }
 }
 
 impl wasm_memorytype_t {
     /// The C form of a memory type.
     pub(super) fn boxed(ty: &MemoryType) -> Box<wasm_memorytype_t> {
-        let body = TypeBody::Memory { limits: limits_from(ty.limits) };
+        let body = TypeBody::Memory { limits: ty.limits.into(), ty: *ty };
         Box::new(wasm_memorytype_t(TypeObject { kind: EXTERN_MEMORY, body }))
     }
 
     /// The engine's form.
     pub(super) fn memory_type(&self) -> MemoryType {
-        let TypeBody::Memory { limits } = &self.0.body else {
+        let TypeBody::Memory { ty, .. } = &self.0.body else {
             unreachable!("the kind of a type is that of its body")
         };
-        MemoryType { limits: limits.limits() }
+        *ty
+    }
+
+    /// The limits, in full.
+    pub(super) fn wide_limits(&self) -> &tenon_limits_t {
+        let TypeBody::Memory { limits, .. } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        &limits.wide
     }
 }
 
@@ -444,9 +485,8 @@ pub unsafe extern "C" fn wasm_tabletype_new(
 ) -> Option<Box<wasm_tabletype_t>> {
     guard(None, || {
         let Some(element) = element else { return refuse("the value type is null") };
-        let limits = *limits.or_null_error("the limits")?;
-        let body = TypeBody::Table { element, limits };
-        Some(Box::new(wasm_tabletype_t(TypeObject { kind: EXTERN_TABLE, body })))
+        let limits = limits.or_null_error("the limits")?.limits();
+        Some(wasm_tabletype_t::of(element, limits, AddressType::I32))
     })
 }
 
@@ -467,7 +507,8 @@ pub unsafe extern "C" fn wasm_tabletype_element(
     })
 }
 
-/// Returns the limits of a table.
+/// Returns the limits of a table. What is too large for them is `0xffffffff` (see
+/// `tenon_tabletype_limits`).
 ///
 /// Ownership: the result belongs to the table type.
 ///
@@ -479,7 +520,7 @@ pub unsafe extern "C" fn wasm_tabletype_limits(
     ty: Option<&wasm_tabletype_t>,
 ) -> *const wasm_limits_t {
     guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
-        Some(TypeBody::Table { limits, .. }) => limits,
+        Some(TypeBody::Table { limits, .. }) => &limits.narrow,
         _ => ptr::null(),
     })
 }
@@ -498,12 +539,13 @@ pub unsafe extern "C" fn wasm_memorytype_new(
     limits: Option<&wasm_limits_t>,
 ) -> Option<Box<wasm_memorytype_t>> {
     guard(None, || {
-        let body = TypeBody::Memory { limits: *limits.or_null_error("the limits")? };
-        Some(Box::new(wasm_memorytype_t(TypeObject { kind: EXTERN_MEMORY, body })))
+        let limits = limits.or_null_error("the limits")?.limits();
+        Some(wasm_memorytype_t::boxed(&MemoryType::new(limits)))
     })
 }
 
-/// Returns the limits of a memory.
+/// Returns the limits of a memory. What is too large for them is `0xffffffff` (see
+/// `tenon_memorytype_limits`).
 ///
 /// Ownership: the result belongs to the memory type.
 ///
@@ -515,7 +557,7 @@ pub unsafe extern "C" fn wasm_memorytype_limits(
     ty: Option<&wasm_memorytype_t>,
 ) -> *const wasm_limits_t {
     guard(ptr::null(), || match ty.or_null_error("the type").map(|ty| &ty.0.body) {
-        Some(TypeBody::Memory { limits }) => limits,
+        Some(TypeBody::Memory { limits, .. }) => &limits.narrow,
         _ => ptr::null(),
     })
 }

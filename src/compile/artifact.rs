@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -43,9 +43,7 @@ impl Artifact {
         let mut w = Writer(Vec::with_capacity(self.module.len() * 4));
         w.bytes(VERSION.as_bytes());
         w.bytes(self.target.as_bytes());
-        w.byte(u8::from(self.settings.signals));
-        let settings = &self.settings;
-        for flag in [settings.canonicalize_nans, settings.interruptible, settings.fuel] {
+        for flag in self.settings.flags() {
             w.byte(u8::from(flag));
         }
         w.byte(u8::from(self.memories == MemoryStyle::Guarded));
@@ -92,6 +90,8 @@ impl Artifact {
             canonicalize_nans: r.flag()?,
             interruptible: r.flag()?,
             fuel: r.flag()?,
+            relaxed_simd_deterministic: r.flag()?,
+            baseline_cpu: r.flag()?,
         };
         let memories = if r.flag()? { MemoryStyle::Guarded } else { MemoryStyle::Checked };
         let features = r.small()?;
@@ -159,6 +159,13 @@ impl Writer {
             let difference = i64::from(*position) - i64::from(last_position);
             self.number(((difference << 1) ^ (difference >> 63)) as u64);
             (last, last_position) = (*offset, *position);
+        }
+        self.number(sites.roots.len() as u64);
+        let mut last = 0;
+        for (offset, below) in &sites.roots {
+            self.number((offset - last).into());
+            self.number((*below).into());
+            last = *offset;
         }
     }
 }
@@ -236,7 +243,17 @@ impl<'a> Reader<'a> {
             Ok((last, last_position))
         });
         let positions = positions.collect::<Result<_, String>>()?;
-        Ok(CompiledFunction { bytes, calls, sites: Sites { context_slot, traps, positions } })
+        let mut last = 0u32;
+        let roots = (0..self.count()?).map(|_| {
+            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
+            Ok((last, self.small()?))
+        });
+        let roots = roots.collect::<Result<_, String>>()?;
+        Ok(CompiledFunction {
+            bytes,
+            calls,
+            sites: Sites { context_slot, traps, positions, roots },
+        })
     }
 }
 
@@ -252,6 +269,7 @@ mod tests {
                 context_slot: 16,
                 traps: vec![TrapSite { offset: 6, code: TrapCode::Unreachable }],
                 positions: vec![(6, 300), (9, 2)],
+                roots: vec![(6, 24), (6, 32), (9, 24)],
             },
         };
         Artifact {
@@ -261,6 +279,8 @@ mod tests {
                 canonicalize_nans: false,
                 interruptible: true,
                 fuel: false,
+                relaxed_simd_deterministic: true,
+                baseline_cpu: false,
             },
             memories: MemoryStyle::Guarded,
             features: 0x3ff,

@@ -108,7 +108,12 @@ enum Region {
     Table,
     Global,
     Fuel,
+    Allocation,
+    Heap,
 }
+
+/// More than the number of each of the regions.
+const REGIONS: usize = Region::Heap as usize + 1;
 
 /// What translating one function knows about its surroundings.
 pub(super) struct Env<'a> {
@@ -117,7 +122,7 @@ pub(super) struct Env<'a> {
     pub(super) vmctx: Value,
     signatures: HashMap<TypeIndex, SigRef>,
     functions: HashMap<DefinedFuncIndex, FuncRef>,
-    regions: [Option<AliasRegion>; 6],
+    regions: [Option<AliasRegion>; REGIONS],
     /// Whether the function calls anything.
     pub(super) calls: bool,
     /// Whether the function has an instruction that may trap.
@@ -132,7 +137,7 @@ impl<'a> Env<'a> {
             vmctx,
             signatures: HashMap::new(),
             functions: HashMap::new(),
-            regions: [None; 6],
+            regions: [None; REGIONS],
             calls: false,
             traps: false,
         }
@@ -147,6 +152,8 @@ impl<'a> Env<'a> {
                 Region::Table => "table",
                 Region::Global => "global",
                 Region::Fuel => "fuel",
+                Region::Allocation => "allocation",
+                Region::Heap => "heap",
             };
             let data = AliasRegionData { user_id: region as u32, description: description.into() };
             *known = Some(b.func.dfg.alias_regions.insert(data));
@@ -180,6 +187,19 @@ impl<'a> Env<'a> {
     /// Flags for accessing the store's fuel.
     pub(super) fn fuel_flags(&mut self, b: &mut FunctionBuilder) -> MemFlagsData {
         MemFlagsData::trusted().with_alias_region(self.region(b, Region::Fuel))
+    }
+
+    /// Flags for accessing where the heap's free part is.
+    pub(super) fn allocation_flags(&mut self, b: &mut FunctionBuilder) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(self.region(b, Region::Allocation))
+    }
+
+    /// Flags for accessing objects on the heap. Vectors in them are not aligned.
+    pub(super) fn heap_flags(&mut self, b: &mut FunctionBuilder) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_notrap()
+            .with_endianness(ir::Endianness::Little)
+            .with_alias_region(self.region(b, Region::Heap))
     }
 
     /// The address of the store.
@@ -223,7 +243,9 @@ impl<'a> Env<'a> {
 
     /// The address of a memory's `VMMemory`.
     pub(super) fn memory(&self, b: &mut FunctionBuilder, index: MemoryIndex) -> (Value, i32) {
-        self.address(b, self.source.layout.memory(index))
+        let place = self.source.layout.memory(index);
+        let shared = self.source.module.memories[index].shared;
+        self.address(b, if shared { place.indirect() } else { place })
     }
 
     /// The address of a table's `VMTable`.

@@ -10,6 +10,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
 use super::op::control;
+use super::op::hint::Hints;
 use super::trampoline::with_stack_check;
 use super::{CompileError, Compiler, Scratch, Source, op};
 use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
@@ -41,7 +42,8 @@ pub(super) fn compile(
     let body = FunctionBody::new(reader);
 
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-    let translated = translate(&mut builder, compiler, source, ty, &body);
+    let hints = Hints::new(source.module.branch_hints.of(func_index));
+    let translated = translate(&mut builder, compiler, source, ty, &body, hints);
     let context_slot = match translated {
         Ok(slot) => slot,
         Err(error) => {
@@ -116,6 +118,11 @@ fn collect(
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
     }
+    for (return_offset, size, map) in buffer.user_stack_maps() {
+        let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
+        sites.roots.extend(places);
+    }
+    sites.roots.sort();
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
@@ -126,6 +133,7 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
 /// Fills the builder with the function; the slot in which its frames keep their context.
@@ -135,6 +143,7 @@ fn translate<'a>(
     source: &Source,
     ty: &FuncType,
     body: &FunctionBody,
+    hints: Hints,
 ) -> Result<StackSlot, CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -153,6 +162,7 @@ fn translate<'a>(
         locals: Vec::new(),
         reachable: true,
         consumed: 0,
+        hints,
     };
     if !compiler.signals() {
         check_stack(&mut t);
@@ -164,6 +174,7 @@ fn translate<'a>(
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
+        t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
     }
     t.end_function(exit);
@@ -259,6 +270,7 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) reachable: bool,
     /// Fuel for what has been translated since the last that was consumed.
     pub(super) consumed: i64,
+    pub(super) hints: Hints<'b>,
 }
 
 /// A block that is open.

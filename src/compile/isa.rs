@@ -1,6 +1,6 @@
 //! The machine that code is made for.
 
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::isa::{Builder, CallConv, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 
 use super::CompileError;
@@ -17,6 +17,25 @@ pub struct Settings {
     pub interruptible: bool,
     /// Whether instructions consume the store's fuel.
     pub fuel: bool,
+    /// Whether relaxed vector instructions have the results of the deterministic profile.
+    pub relaxed_simd_deterministic: bool,
+    /// Whether code uses only those features of the CPU that every supported one has.
+    pub baseline_cpu: bool,
+}
+
+impl Settings {
+    /// Each of them, in the order of their declaration.
+    pub(super) fn flags(&self) -> [bool; 6] {
+        let Settings {
+            signals,
+            canonicalize_nans,
+            interruptible,
+            fuel,
+            relaxed_simd_deterministic,
+            baseline_cpu,
+        } = *self;
+        [signals, canonicalize_nans, interruptible, fuel, relaxed_simd_deterministic, baseline_cpu]
+    }
 }
 
 /// The code generator for the machine this runs on.
@@ -37,18 +56,35 @@ pub(super) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> 
     set("log2_min_function_alignment", "4");
     set("enable_nan_canonicalization", if settings.canonicalize_nans { "true" } else { "false" });
 
-    let builder = cranelift_native::builder().map_err(CompileError::unsupported_cpu)?;
-    let isa = builder
-        .finish(settings::Flags::new(flags))
-        .map_err(|error| CompileError::unsupported_cpu(&error.to_string()))?;
+    let flags = settings::Flags::new(flags);
+    let isa = finish(cranelift_native::builder(), &flags)?;
     require_cpu_features(&*isa)?;
-    Ok(isa)
+    if !settings.baseline_cpu {
+        return Ok(isa);
+    }
+    let baseline = cranelift_native::builder_with_options(false).map(|mut builder| {
+        for feature in REQUIRED_CPU_FEATURES {
+            builder.enable(feature).expect("the feature exists in this version of Cranelift");
+        }
+        builder
+    });
+    finish(baseline, &flags)
+}
+
+fn finish(
+    builder: Result<Builder, &'static str>,
+    flags: &settings::Flags,
+) -> Result<OwnedTargetIsa, CompileError> {
+    let builder = builder.map_err(CompileError::unsupported_cpu)?;
+    builder.finish(flags.clone()).map_err(|error| CompileError::unsupported_cpu(&error.to_string()))
 }
 
 /// Without these the code generator would call functions for rounding and shuffling.
 #[cfg(target_arch = "x86_64")]
-fn require_cpu_features(isa: &dyn cranelift_codegen::isa::TargetIsa) -> Result<(), CompileError> {
-    for needed in ["has_ssse3", "has_sse41"] {
+const REQUIRED_CPU_FEATURES: [&str; 3] = ["has_sse3", "has_ssse3", "has_sse41"];
+
+fn require_cpu_features(isa: &dyn TargetIsa) -> Result<(), CompileError> {
+    for needed in REQUIRED_CPU_FEATURES {
         let there =
             isa.isa_flags().iter().any(|flag| flag.name == needed && flag.as_bool() == Some(true));
         if !there {
@@ -59,14 +95,19 @@ fn require_cpu_features(isa: &dyn cranelift_codegen::isa::TargetIsa) -> Result<(
     Ok(())
 }
 
+/// Whether the instructions that the code generator has for x86 alone may be used.
+pub(super) fn is_x86(isa: &dyn TargetIsa) -> bool {
+    isa.name() == "x64"
+}
+
 /// The calling convention of the C functions of this system.
-pub(super) fn host_call_conv(isa: &dyn cranelift_codegen::isa::TargetIsa) -> CallConv {
+pub(super) fn host_call_conv(isa: &dyn TargetIsa) -> CallConv {
     isa.default_call_conv()
 }
 
 /// Names what code of `isa` depends on: the target and every CPU feature that it may use, in a
 /// form that can be compared with what a machine has.
-pub(super) fn target(isa: &dyn cranelift_codegen::isa::TargetIsa) -> String {
+pub(super) fn target(isa: &dyn TargetIsa) -> String {
     let mut target = isa.triple().to_string();
     for flag in isa.isa_flags() {
         if flag.as_bool() == Some(true) {

@@ -77,6 +77,10 @@ impl Compiler {
         self.settings.signals
     }
 
+    fn is_x86(&self) -> bool {
+        isa::is_x86(&*self.isa)
+    }
+
     /// Compiles the function `index`.
     ///
     /// # Errors

@@ -18,6 +18,9 @@ pub struct Config {
     pub(super) compilation: Compilation,
     pub(super) interruptible: bool,
     pub(super) fuel: bool,
+    pub(super) collect_always: bool,
+    pub(super) relaxed_simd_deterministic: bool,
+    pub(super) baseline_cpu: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -52,6 +55,9 @@ impl Default for Config {
             compilation: Compilation::default(),
             interruptible: false,
             fuel: false,
+            collect_always: false,
+            relaxed_simd_deterministic: false,
+            baseline_cpu: false,
             progress: None,
         }
     }
@@ -104,9 +110,39 @@ impl Config {
     }
 
     /// Whether every NaN that an operation makes is the canonical one, so that results do not
-    /// depend on the machine. Off by default.
+    /// depend on the machine. Includes [`Config::relaxed_simd_deterministic`]. Off by default.
     pub fn canonicalize_nans(&mut self, on: bool) -> &mut Config {
         self.canonicalize_nans = on;
+        self
+    }
+
+    /// Whether relaxed vector instructions have the results of the specification's deterministic
+    /// profile (core spec, appendix A.2), the same on every machine, instead of those that are the
+    /// fastest on this one. Off by default.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Linker, Module, Store, Val};
+    ///
+    /// let mut config = Config::new();
+    /// config.relaxed_simd_deterministic(true);
+    /// let store = Store::new(&Engine::new(&config)?);
+    /// let text = b"(module (func (export \"f\") (param f32) (result i32)
+    ///   (i32x4.extract_lane 0 (i32x4.relaxed_trunc_f32x4_s (f32x4.splat (local.get 0))))))";
+    /// let instance = Linker::new(&store).instantiate(&Module::from_text(store.engine(), text)?)?;
+    /// let f = instance.func("f").expect("it is exported");
+    /// assert!(matches!(f.call(&[Val::F32(3e9)])?[..], [Val::I32(i32::MAX)]));
+    /// # Ok::<(), tenon::Error>(())
+    /// ```
+    pub fn relaxed_simd_deterministic(&mut self, on: bool) -> &mut Config {
+        self.relaxed_simd_deterministic = on;
+        self
+    }
+
+    /// Whether code uses only what every supported processor has, so that compiled modules can be
+    /// used on others than this one, by engines with the same setting. Off by default: code uses
+    /// all of this processor.
+    pub fn baseline_cpu(&mut self, on: bool) -> &mut Config {
+        self.baseline_cpu = on;
         self
     }
 
@@ -160,6 +196,14 @@ impl Config {
         self
     }
 
+    /// Whether every allocation on a store's heap frees what nothing reaches first, and moves what
+    /// is left. That is slow: it is there to find references that the engine has failed to keep.
+    /// Off by default.
+    pub fn collect_always(&mut self, on: bool) -> &mut Config {
+        self.collect_always = on;
+        self
+    }
+
     /// What of these settings changes the code of functions.
     pub(super) fn code_settings(&self) -> Settings {
         Settings {
@@ -167,6 +211,8 @@ impl Config {
             canonicalize_nans: self.canonicalize_nans,
             interruptible: self.interruptible,
             fuel: self.fuel,
+            relaxed_simd_deterministic: self.relaxed_simd_deterministic,
+            baseline_cpu: self.baseline_cpu,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Error, Trap};
 use crate::abi::layout::MemoryStyle;
 use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
 use crate::vm;
-use crate::wasm::{FuncIndex, GlobalIndex, Limits, TableIndex, TrapCode};
+use crate::wasm::{CompositeType, FuncIndex, GlobalIndex, TableIndex, TrapCode, TypeIndex};
 
 pub(super) fn instantiate(
     store: &Store,
@@ -20,10 +20,7 @@ pub(super) fn instantiate(
     }
     check_imports(store, module, imports)?;
     let instance = allocate(store, module, imports)?;
-    initialize_globals(&instance);
-    initialize_tables(&instance);
-    initialize_elements(&instance)?;
-    initialize_data(&instance)?;
+    initialize(&instance)?;
     run_start(&instance)?;
     Ok(instance)
 }
@@ -54,7 +51,6 @@ fn check_imports(store: &Store, module: &Module, imports: &[Extern]) -> Result<(
 
 /// Whether `given` is of the import's type (core spec, section 3.3.4).
 fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
-    let limits = |wanted: Limits, given: Limits| wanted.admits(given.min, given.max);
     let types = module.engine().types();
     let image = &module.0.image;
     match (import.ty, given) {
@@ -71,9 +67,10 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
         }
         (EntityType::Table(ty), Extern::Table(table)) => {
             let (wanted, given) = (ty.map_concrete(|id| image.canonical(id)), table.ty());
-            wanted.element == given.element && limits(wanted.limits, given.limits)
+            (wanted.element, wanted.address) == (given.element, given.address)
+                && wanted.limits.admits(given.limits.min, given.limits.max)
         }
-        (EntityType::Memory(ty), Extern::Memory(memory)) => limits(ty.limits, memory.ty().limits),
+        (EntityType::Memory(ty), Extern::Memory(memory)) => ty.admits(&memory.ty()),
         _ => false,
     }
 }
@@ -108,46 +105,57 @@ fn vm(instance: &Instance) -> &vm::context::Instance {
     instance.handle().instance().expect("the handle is to an instance")
 }
 
-fn initialize_globals(instance: &Instance) {
+fn initialize(instance: &Instance) -> Result<(), Error> {
+    // References are in nobody's hands on their way to where they belong.
+    let _hold = instance.handle().store().hold();
+    initialize_globals(instance)?;
+    initialize_tables(instance)?;
+    initialize_elements(instance)?;
+    initialize_data(instance)
+}
+
+fn initialize_globals(instance: &Instance) -> Result<(), Error> {
     let info = instance.module().info();
     for (i, init) in info.global_inits.iter().enumerate() {
-        let value = evaluate(instance, init);
+        let value = evaluate(instance, init)?;
         let index = GlobalIndex::from_u32(info.imported.globals + i as u32);
         vm(instance).set_global(index, value);
     }
+    Ok(())
 }
 
-fn initialize_tables(instance: &Instance) {
+fn initialize_tables(instance: &Instance) -> Result<(), Error> {
     let info = instance.module().info();
     for (i, init) in info.table_inits.iter().enumerate() {
         let Some(init) = init else { continue };
-        let value = evaluate(instance, init) as u64;
+        let value = evaluate(instance, init)? as u64;
         let table = vm(instance).table(TableIndex::from_u32(info.imported.tables + i as u32));
         let whole = table.fill(0, value, table.len() as u64);
         debug_assert!(whole, "the whole table is in bounds");
     }
+    Ok(())
 }
 
 fn initialize_elements(instance: &Instance) -> Result<(), Error> {
     for (i, segment) in instance.module().info().elements.iter().enumerate() {
-        let values = || -> Box<[u64]> {
+        let values = || -> Result<Box<[u64]>, Error> {
             match &segment.items {
                 ElementItems::Funcs(funcs) => {
-                    funcs.iter().map(|func| func_ref(instance, *func)).collect()
+                    Ok(funcs.iter().map(|func| func_ref(instance, *func)).collect())
                 }
                 ElementItems::Exprs(exprs) => {
-                    exprs.iter().map(|expr| evaluate(instance, expr) as u64).collect()
+                    exprs.iter().map(|expr| Ok(evaluate(instance, expr)? as u64)).collect()
                 }
             }
         };
         match &segment.mode {
             SegmentMode::Active { target, offset } => {
-                let offset = evaluate(instance, offset) as u32;
-                if !vm(instance).table(*target).init(offset.into(), &values()) {
+                let offset = evaluate(instance, offset)? as u64;
+                if !vm(instance).table(*target).init(offset, &values()?) {
                     return Err(Trap::from(TrapCode::TableOutOfBounds).into());
                 }
             }
-            SegmentMode::Passive => vm(instance).set_element(i, values()),
+            SegmentMode::Passive => vm(instance).set_element(i, values()?),
             SegmentMode::Declared => {}
         }
     }
@@ -157,8 +165,8 @@ fn initialize_elements(instance: &Instance) -> Result<(), Error> {
 fn initialize_data(instance: &Instance) -> Result<(), Error> {
     for (i, segment) in instance.module().info().data.iter().enumerate() {
         if let SegmentMode::Active { target, offset } = &segment.mode {
-            let offset = evaluate(instance, offset) as u32;
-            if !vm(instance).memory(*target).write(offset.into(), vm(instance).data(i)) {
+            let offset = evaluate(instance, offset)? as u64;
+            if !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
                 return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
             }
             vm(instance).drop_data(i);
@@ -183,34 +191,83 @@ fn func_ref(instance: &Instance, func: FuncIndex) -> u64 {
     vm(instance).func_ref(func, number).as_ptr().expose_provenance() as u64
 }
 
-/// The value of a constant expression, in little-endian form, extended with zeros.
-fn evaluate(instance: &Instance, expr: &ConstExpr) -> u128 {
+/// The value of a constant expression, in little-endian form, extended with zeros. Nothing moves on
+/// the heap meanwhile.
+fn evaluate(instance: &Instance, expr: &ConstExpr) -> Result<u128, Error> {
     let mut stack: Vec<u128> = Vec::new();
     for op in expr.ops() {
-        let mut binary = |op: fn(u64, u64) -> u64| {
-            let (y, x) = (stack.pop(), stack.pop());
-            let (Some(x), Some(y)) = (x, y) else {
-                unreachable!("validation has checked the operands")
-            };
-            u128::from(op(x as u64, y as u64))
-        };
-        let value = match *op {
-            ConstOp::I32(value) => u128::from(value as u32),
-            ConstOp::I64(value) => u128::from(value as u64),
-            ConstOp::F32(bits) => bits.into(),
-            ConstOp::F64(bits) => bits.into(),
-            ConstOp::V128(bits) => bits,
-            ConstOp::GlobalGet(index) => vm(instance).get_global(index),
-            ConstOp::RefNull => 0,
-            ConstOp::RefFunc(func) => func_ref(instance, func).into(),
-            ConstOp::I32Add => binary(|x, y| u64::from((x as u32).wrapping_add(y as u32))),
-            ConstOp::I32Sub => binary(|x, y| u64::from((x as u32).wrapping_sub(y as u32))),
-            ConstOp::I32Mul => binary(|x, y| u64::from((x as u32).wrapping_mul(y as u32))),
-            ConstOp::I64Add => binary(u64::wrapping_add),
-            ConstOp::I64Sub => binary(u64::wrapping_sub),
-            ConstOp::I64Mul => binary(u64::wrapping_mul),
-        };
+        let value = step(instance, *op, &mut stack)?;
         stack.push(value);
     }
-    stack.pop().expect("validation has checked that there is a value")
+    Ok(pop(&mut stack))
+}
+
+fn pop(stack: &mut Vec<u128>) -> u128 {
+    stack.pop().expect("validation has checked the operands")
+}
+
+/// What an instruction of a constant expression pushes, after it has taken its operands.
+fn step(instance: &Instance, op: ConstOp, stack: &mut Vec<u128>) -> Result<u128, Error> {
+    let mut binary = |op: fn(u64, u64) -> u64| {
+        let (y, x) = (pop(stack), pop(stack));
+        u128::from(op(x as u64, y as u64))
+    };
+    Ok(match op {
+        ConstOp::I32(value) => u128::from(value as u32),
+        ConstOp::I64(value) => u128::from(value as u64),
+        ConstOp::F32(bits) => bits.into(),
+        ConstOp::F64(bits) => bits.into(),
+        ConstOp::V128(bits) => bits,
+        ConstOp::GlobalGet(index) => vm(instance).get_global(index),
+        ConstOp::RefNull => 0,
+        ConstOp::RefFunc(func) => func_ref(instance, func).into(),
+        ConstOp::I32Add => binary(|x, y| u64::from((x as u32).wrapping_add(y as u32))),
+        ConstOp::I32Sub => binary(|x, y| u64::from((x as u32).wrapping_sub(y as u32))),
+        ConstOp::I32Mul => binary(|x, y| u64::from((x as u32).wrapping_mul(y as u32))),
+        ConstOp::I64Add => binary(u64::wrapping_add),
+        ConstOp::I64Sub => binary(u64::wrapping_sub),
+        ConstOp::I64Mul => binary(u64::wrapping_mul),
+        ConstOp::RefI31 => u128::from((pop(stack) as u32) << 1 | 1),
+        ConstOp::StructNew(ty) => {
+            let count = field_count(instance, ty);
+            let values = stack.split_off(stack.len() - count);
+            new_struct(instance, ty, &values)?
+        }
+        ConstOp::StructNewDefault(ty) => {
+            new_struct(instance, ty, &vec![0; field_count(instance, ty)])?
+        }
+        ConstOp::ArrayNew(ty) => {
+            let (len, value) = (pop(stack) as u32, pop(stack));
+            new_array(instance, ty, len, |_| value)?
+        }
+        ConstOp::ArrayNewDefault(ty) => new_array(instance, ty, pop(stack) as u32, |_| 0)?,
+        ConstOp::ArrayNewFixed(ty, len) => {
+            let values = stack.split_off(stack.len() - len as usize);
+            new_array(instance, ty, len, |index| values[index as usize])?
+        }
+    })
+}
+
+fn field_count(instance: &Instance, ty: TypeIndex) -> usize {
+    match &instance.module().info().types[ty].composite {
+        CompositeType::Struct(ty) => ty.fields().len(),
+        _ => unreachable!("validation wants a struct type here"),
+    }
+}
+
+fn new_struct(instance: &Instance, ty: TypeIndex, values: &[u128]) -> Result<u128, Error> {
+    let ty = instance.module().0.image.type_ref(ty);
+    let made = instance.handle().store().new_struct(ty, values, false);
+    Ok(made.ok_or(Trap::from(TrapCode::HeapExhausted))?.into())
+}
+
+fn new_array(
+    instance: &Instance,
+    ty: TypeIndex,
+    len: u32,
+    value: impl Fn(u32) -> u128,
+) -> Result<u128, Error> {
+    let ty = instance.module().0.image.type_ref(ty);
+    let made = instance.handle().store().new_array(ty, len, value, false);
+    Ok(made.ok_or(Trap::from(TrapCode::HeapExhausted))?.into())
 }

@@ -39,12 +39,15 @@ pub struct StoreLimits {
     pub table_elements: u64,
     /// Instances.
     pub instances: u64,
+    /// Bytes of the heap. The collector may take as many again while it runs.
+    pub heap: u64,
 }
 
 impl Default for StoreLimits {
     /// No limits.
     fn default() -> StoreLimits {
-        StoreLimits { memory: u64::MAX, table_elements: u64::MAX, instances: u64::MAX }
+        let none = u64::MAX;
+        StoreLimits { memory: none, table_elements: none, instances: none, heap: none }
     }
 }
 
@@ -137,6 +140,7 @@ impl Store {
         budgets.memory.set_limit(limits.memory);
         budgets.elements.set_limit(limits.table_elements);
         budgets.instances.set_limit(limits.instances);
+        budgets.heap.set_limit(limits.heap);
     }
 
     /// What the store may have.
@@ -146,6 +150,7 @@ impl Store {
             memory: budgets.memory.limit(),
             table_elements: budgets.elements.limit(),
             instances: budgets.instances.limit(),
+            heap: budgets.heap.limit(),
         }
     }
 
@@ -156,6 +161,7 @@ impl Store {
             memory: budgets.memory.used(),
             table_elements: budgets.elements.used(),
             instances: budgets.instances.used(),
+            heap: budgets.heap.used(),
         }
     }
 

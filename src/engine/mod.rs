@@ -16,6 +16,8 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod object;
+mod shared;
 mod store;
 mod table;
 mod tiers;
@@ -42,6 +44,8 @@ pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use object::{DefinedType, Object};
+pub use shared::SharedMemory;
 pub use store::Store;
 pub use table::Table;
 pub use value::Val;
@@ -49,8 +53,9 @@ pub use value::Val;
 pub use crate::vm::without_sigpipe;
 
 pub use crate::wasm::{
-    ExternType, Feature, Features, FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType,
-    PAGE_SIZE, RefType, TableType, TrapCode, ValType,
+    AddressType, ArrayType, CompositeType, ExternType, Family, Feature, Features, FieldType,
+    FuncIndex, FuncType, GlobalType, HeapType, Limits, MemoryType, PAGE_SIZE, RefType, StorageType,
+    StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
 /// Settings and code that stores and modules share. Cloning it gives another handle to the same.
@@ -128,6 +133,8 @@ impl Engine {
             max_stack: config.max_stack,
             interruptible: config.interruptible,
             fuel: config.fuel,
+            collect_always: config.collect_always,
+            types: self.types().table(),
         }
     }
 }

@@ -258,6 +258,7 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         bytes: bytes.clone(),
         element_types: element_types(info),
         shares_refs: shares_refs(info),
+        uses_heap: info.types.values().any(|ty| ty.func().is_none()),
     };
     Image::new(layout, types, parts)
 }

@@ -188,7 +188,7 @@ fn is_reference_to(store: &Store, object: &Handle, ty: HeapType) -> bool {
             Some(func) => HeapType::ConcreteFunc(func.type_id()),
             None => return false,
         },
-        Family::Any => HeapType::Any,
+        Family::Any => store.vm().heap_type(object),
     };
     let reference = |heap| RefType { nullable: false, heap };
     store.engine().types().ref_matches(reference(got), reference(ty))

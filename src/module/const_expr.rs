@@ -3,7 +3,7 @@
 use wasmparser::Operator;
 
 use super::ParseError;
-use crate::wasm::{FuncIndex, GlobalIndex};
+use crate::wasm::{FuncIndex, GlobalIndex, TypeIndex};
 
 /// A constant expression in postfix order; valid, so that evaluating it needs no checks.
 #[derive(Debug, Clone)]
@@ -40,6 +40,18 @@ pub enum ConstOp {
     I64Sub,
     /// Multiplies two `i64`.
     I64Mul,
+    /// Pushes a reference to a number, of which it takes the low 31 bits.
+    RefI31,
+    /// Takes the fields of a struct of this type and pushes the struct.
+    StructNew(TypeIndex),
+    /// Pushes a struct of this type whose fields are zero.
+    StructNewDefault(TypeIndex),
+    /// Takes a value and a length, and pushes an array of this type.
+    ArrayNew(TypeIndex),
+    /// Takes a length and pushes an array of zeros of this type.
+    ArrayNewDefault(TypeIndex),
+    /// Takes so many values and pushes an array of them of this type.
+    ArrayNewFixed(TypeIndex, u32),
 }
 
 impl ConstExpr {
@@ -69,6 +81,24 @@ impl ConstExpr {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::RefI31 => ConstOp::RefI31,
+                Operator::StructNew { struct_type_index } => {
+                    ConstOp::StructNew(TypeIndex::from_u32(struct_type_index))
+                }
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(TypeIndex::from_u32(struct_type_index))
+                }
+                Operator::ArrayNew { array_type_index } => {
+                    ConstOp::ArrayNew(TypeIndex::from_u32(array_type_index))
+                }
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(TypeIndex::from_u32(array_type_index))
+                }
+                Operator::ArrayNewFixed { array_type_index, array_size } => {
+                    ConstOp::ArrayNewFixed(TypeIndex::from_u32(array_type_index), array_size)
+                }
+                // The reference stays as it is.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 other => {
                     let message = format!("constant expression uses {other:?}");
                     return Err(ParseError::new(message, offset as usize));

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod const_expr;
+mod hints;
 mod names;
 mod sections;
 
@@ -22,6 +23,7 @@ use crate::wasm::{
 };
 
 pub use const_expr::{ConstExpr, ConstOp};
+pub use hints::{BranchHint, BranchHints};
 pub use names::Names;
 use sections::Sort;
 
@@ -62,6 +64,8 @@ pub struct ModuleInfo {
     pub bodies: PrimaryMap<DefinedFuncIndex, Range<usize>>,
     /// Where in the bytes the custom sections' contents are.
     pub custom_sections: Vec<(String, Range<usize>)>,
+    /// Which way branches are likely to go, unless the feature is off.
+    pub branch_hints: BranchHints,
     /// For each defined function that can be referred to (it is exported, named by an element
     /// segment or a constant expression, or the start function): its number among those.
     pub func_refs: SecondaryMap<FuncIndex, Option<u32>>,

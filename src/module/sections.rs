@@ -8,14 +8,15 @@ use wasmparser::{
     ValidPayload, Validator, WasmFeatures,
 };
 
+use super::hints::{self, BranchHints};
 use super::{
     Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Entity, EntityType,
     Export, Import, ModuleInfo, ParseError, SegmentMode,
 };
 use crate::wasm::{
-    ArrayType, CompositeType, Feature, Features, FieldType, FuncIndex, FuncType, GlobalIndex,
-    GlobalType, HeapType, Limits, MemoryIndex, MemoryType, RefType, StorageType, StructType,
-    SubType, TableIndex, TableType, TypeId, TypeIndex, ValType,
+    AddressType, ArrayType, CompositeType, Feature, Features, FieldType, FuncIndex, FuncType,
+    GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex, MemoryType, RefType, StorageType,
+    StructType, SubType, TableIndex, TableType, TypeId, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.
@@ -202,6 +203,9 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
         Payload::CustomSection(section) => {
             let start = section.data_offset() as usize;
             let range = start..start + section.data().len();
+            if section.name() == hints::SECTION && info.features.has(Feature::BranchHinting) {
+                info.branch_hints = BranchHints::parse(section.data());
+            }
             info.custom_sections.push((section.name().to_owned(), range));
         }
         Payload::Version { .. }
@@ -383,11 +387,26 @@ fn module_index(index: wasmparser::UnpackedIndex) -> Result<u32, UnsupportedType
 
 fn table_type(info: &ModuleInfo, ty: wasmparser::TableType) -> Result<TableType, UnsupportedType> {
     let limits = Limits { min: ty.initial, max: ty.maximum };
-    Ok(TableType { element: info.ref_type(ty.element_type)?, limits })
+    Ok(TableType {
+        element: info.ref_type(ty.element_type)?,
+        limits,
+        address: address_type(ty.table64),
+    })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: Limits { min: ty.initial, max: ty.maximum } }
+    let plain = MemoryType::new(Limits { min: ty.initial, max: ty.maximum });
+    MemoryType {
+        address: address_type(ty.memory64),
+        // Validation admits no others than 0 and 16.
+        page_size_log2: ty.page_size_log2.map_or(plain.page_size_log2, |log2| log2 as u8),
+        shared: ty.shared,
+        ..plain
+    }
+}
+
+fn address_type(wide: bool) -> AddressType {
+    if wide { AddressType::I64 } else { AddressType::I32 }
 }
 
 fn global_type(

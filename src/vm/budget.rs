@@ -56,6 +56,11 @@ impl Charge {
         true
     }
 
+    /// What could still be taken.
+    pub fn left(&self) -> u64 {
+        self.budget.limit.get().saturating_sub(self.budget.used.get())
+    }
+
     /// Gives back `less` of what has been taken.
     pub fn shrink(&self, less: u64) {
         self.amount.set(self.amount.get() - less);
@@ -78,4 +83,6 @@ pub struct Budgets {
     pub elements: Rc<Budget>,
     /// Instances.
     pub instances: Rc<Budget>,
+    /// Bytes of the heap.
+    pub heap: Rc<Budget>,
 }

@@ -4,20 +4,22 @@ use std::alloc::{self, Layout};
 use std::any::Any;
 use std::cell::RefCell;
 use std::ops::Range;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cranelift_entity::EntityRef;
 
 use super::budget::Charge;
 use super::code::CodeSpace;
+use super::heap::Tracer;
 use super::libcalls;
 use super::memory::Memory;
-use super::refs::{context_node, trace_global, trace_table, trace_value};
+use super::refs::{context_node, trace_global, trace_slot, trace_table};
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
-use super::types::TypeRef;
+use super::types::{Type, TypeRef};
 use crate::abi::layout::{
     ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef,
     VMGlobal, VMMemory, VMTable, VMType,
@@ -33,6 +35,8 @@ pub struct Image {
     type_refs: Box<[TypeRef]>,
     types: Box<[*const VMType]>,
     parts: ImageParts,
+    /// A number that no other image has.
+    serial: u64,
 }
 
 /// What an [`Image`] is made from.
@@ -54,6 +58,8 @@ pub struct ImageParts {
     /// Whether instances can get references from others, or give theirs away, in other ways than
     /// through the host: by sharing tables or globals or calling each other with references.
     pub shares_refs: bool,
+    /// Whether code of the module may make objects on the heap, or look into them.
+    pub uses_heap: bool,
 }
 
 // SAFETY: the pointers in `types` are the addresses of `type_refs`, which are shared safely.
@@ -65,7 +71,9 @@ impl Image {
     /// The image with this layout, these types in the order of their indices, and these parts.
     pub fn new(layout: ContextLayout, type_refs: Box<[TypeRef]>, parts: ImageParts) -> Image {
         let types = type_refs.iter().map(|ty| ty.as_vm()).collect();
-        Image { layout, type_refs, types, parts }
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Image { layout, type_refs, types, parts, serial }
     }
 
     /// The layout of contexts.
@@ -77,6 +85,16 @@ impl Image {
     pub fn canonical(&self, id: TypeId) -> TypeId {
         let ty = id.module_index().and_then(|index| self.type_refs.get(index as usize));
         ty.map_or(id, |ty| ty.id())
+    }
+
+    /// A number that no other image has.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// The module's types.
+    pub(super) fn types(&self) -> &[TypeRef] {
+        &self.type_refs
     }
 
     /// The canonical form of each type.
@@ -117,7 +135,7 @@ struct Segments {
 impl Instance {
     /// An instance of `image` with `imports` in their order, each of the right kind and type.
     /// Globals, tables and memories are zero. `code` is asked for the module's code, with whether
-    /// all memories are guarded.
+    /// all memories that can be guarded are.
     ///
     /// # Safety
     ///
@@ -137,6 +155,9 @@ impl Instance {
         let Some(charge) = store.budgets().instances.charge(1) else {
             return Err("the store's limit of instances is reached".to_owned());
         };
+        if image.parts.uses_heap {
+            store.admit_objects(image)?;
+        }
         let layout = image.layout();
         let context = allocate(layout)?;
         let parts = &image.parts;
@@ -164,9 +185,11 @@ impl Instance {
         let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
         tables.extend(own_tables.iter().map(NonNull::from));
 
-        // SAFETY: memories live as long as whoever has them, and handles keep those alive.
-        let guarded =
-            |memory: &NonNull<Memory>| unsafe { memory.as_ref() }.style() == MemoryStyle::Guarded;
+        let guarded = |memory: &NonNull<Memory>| {
+            // SAFETY: memories live as long as whoever has them, and handles keep those alive.
+            let memory = unsafe { memory.as_ref() };
+            memory.style() == MemoryStyle::Guarded.of(&memory.ty())
+        };
         let code = code(memories.iter().all(guarded))?;
         std::mem::forget(allocated);
         let instance = leak(Box::new(Instance {
@@ -225,6 +248,11 @@ impl Instance {
     pub fn code(&self) -> &CodeSpace {
         // SAFETY: `owner` keeps it alive.
         unsafe { &*self.code }
+    }
+
+    /// The type with this index in its module.
+    pub(super) fn type_at(&self, index: u32) -> &Type {
+        &self.image().type_refs[index as usize]
     }
 
     /// What keeps its module alive.
@@ -367,23 +395,23 @@ impl Instance {
         self.segments.borrow_mut().elements[index] = Box::default();
     }
 
-    pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
-        let store = self.node.store();
-        self.imports.iter().for_each(|import| visit(import.1));
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
+        self.imports.iter().for_each(|import| tracer.node(import.1));
         let parts = &self.image().parts;
         let shape = self.shape();
         // SAFETY: all are of this store, have these types, and no code runs: `mark` sees to it.
         unsafe {
             for table in self._own_tables.iter() {
-                trace_table(store, table, visit);
+                trace_table(table, tracer);
             }
             for index in shape.imported_globals..shape.imported_globals + shape.globals {
                 let ty = parts.globals[index as usize].content;
-                trace_global(store, self.global(GlobalIndex::from_u32(index)), ty, visit);
+                trace_global(self.global(GlobalIndex::from_u32(index)), ty, tracer);
             }
-            let segments = self.segments.borrow();
-            for (values, ty) in segments.elements.iter().zip(&parts.element_types) {
-                values.iter().for_each(|value| trace_value(store, *value, *ty, visit));
+            let mut segments = self.segments.borrow_mut();
+            for (values, ty) in segments.elements.iter_mut().zip(&parts.element_types) {
+                // On this machine the low 32 bits of a value come first.
+                values.iter_mut().for_each(|v| trace_slot(ptr::from_mut(v).cast(), *ty, tracer));
             }
         }
     }

@@ -1,27 +1,39 @@
 //! Linear memories.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::budget::{Budget, Charge};
+use super::shared::SharedMemory;
 use super::sys::{self, Mapping};
 use crate::abi::layout::{GUARD_SIZE, MemoryStyle, VMMemory};
-use crate::wasm::{MAX_PAGES_32, MemoryType, PAGE_SIZE};
+use crate::wasm::{MemoryType, PAGE_SIZE};
 
-/// A linear memory and the address space that belongs to it.
+/// A linear memory of a store: one that is its own, or a share of one that others have too.
 pub struct Memory {
     ty: MemoryType,
     /// What compiled code sees of it; lives as long as this.
     vm: NonNull<VMMemory>,
     style: MemoryStyle,
-    mapping: Cell<Option<Mapping>>,
-    /// How the mapping looks, for those who must not take it out: start and length.
-    reserved: Cell<(usize, usize)>,
-    /// Bytes at the start of the mapping that are accessible.
-    committed: Cell<usize>,
+    bytes: Bytes,
     /// Its part of the store's budget of bytes.
     charge: Charge,
+}
+
+/// Where a memory's bytes are.
+enum Bytes {
+    Own {
+        mapping: Cell<Option<Mapping>>,
+        /// How the mapping looks, for those who must not take it out: start and length.
+        reserved: Cell<(usize, usize)>,
+        /// Bytes at the start of the mapping that are accessible: whole pages of the system.
+        committed: Cell<usize>,
+    },
+    Shared(Arc<SharedMemory>),
 }
 
 /// How an engine wants its memories.
@@ -39,7 +51,8 @@ pub struct MemoryConfig {
 const REACH_32: u64 = 4 << 30;
 
 impl MemoryConfig {
-    /// The style that memories get as long as the system gives what is asked for.
+    /// The style that memories get as long as they can have it and the system gives what is asked
+    /// for.
     pub fn style(&self) -> MemoryStyle {
         if self.signals && self.reservation >= REACH_32 {
             MemoryStyle::Guarded
@@ -49,9 +62,69 @@ impl MemoryConfig {
     }
 }
 
+/// The size of a new memory of type `ty` in bytes.
+///
+/// # Errors
+///
+/// A message when there can be no such memory.
+pub(super) fn initial_size(ty: &MemoryType) -> Result<usize, String> {
+    let Some(wanted) = ty.bytes(ty.limits.min).filter(|_| ty.limits.min <= ty.most_pages()) else {
+        return Err(format!("a memory of {} pages is too large", ty.limits.min));
+    };
+    if ty.page_size() != PAGE_SIZE && ty.page_size() != 1 {
+        return Err(format!("there are no memories with pages of {} bytes", ty.page_size()));
+    }
+    if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
+        return Err("the memory's maximum is below its minimum".to_owned());
+    }
+    if ty.shared && ty.limits.max.is_none() {
+        return Err("a shared memory needs a maximum".to_owned());
+    }
+    usize::try_from(wanted).map_err(|_| out_of_memory("it is larger than the address space"))
+}
+
+pub(super) fn out_of_memory(error: impl std::fmt::Display) -> String {
+    format!("no memory for a linear memory: {error}")
+}
+
+/// The most bytes that a memory of type `ty` can have.
+pub(super) fn most_bytes(ty: &MemoryType) -> u64 {
+    ty.bytes(ty.max_pages()).unwrap_or(u64::MAX)
+}
+
+/// Reserves address space for a memory of this style: all that it ever needs if it is guarded, else
+/// at least `len` bytes.
+pub(super) fn reserve(style: MemoryStyle, len: u64) -> Result<Mapping, String> {
+    let len = match style {
+        MemoryStyle::Guarded => REACH_32 + GUARD_SIZE,
+        MemoryStyle::Checked => len.max(1),
+    };
+    Mapping::reserve(whole_pages(len)?).map_err(out_of_memory)
+}
+
+/// The bytes of the system's pages that have room for `len`.
+fn whole_pages(len: u64) -> Result<usize, String> {
+    let len = usize::try_from(len).ok().and_then(|len| len.checked_next_multiple_of(page()));
+    len.ok_or_else(|| out_of_memory("it is larger than the address space"))
+}
+
+/// Makes the first `size` bytes of a mapping accessible, of which `committed` are. Returns how many
+/// are then.
+pub(super) fn commit(mapping: &Mapping, committed: usize, size: usize) -> std::io::Result<usize> {
+    // The mapping is made of whole pages, so rounding does not lead beyond it.
+    let end = size.next_multiple_of(page()).max(committed);
+    mapping.make_writable(committed..end)?;
+    Ok(end)
+}
+
+fn page() -> usize {
+    sys::page_size()
+}
+
 impl Memory {
-    /// A memory of type `ty`, zeroed, at its minimum; what `vm` points to is set and has to live
-    /// as long. Where the system refuses the reservation it becomes a checked one. Its bytes are
+    /// A memory of type `ty`, zeroed, at its minimum. What compiled code sees of it is written to
+    /// `place`, which has to live as long: a `VMMemory`, or, if the memory is shared, a pointer to
+    /// that. Where the system refuses the reservation it becomes a checked one. Its bytes are
     /// taken from `budget`.
     ///
     /// # Errors
@@ -61,68 +134,67 @@ impl Memory {
         ty: MemoryType,
         config: &MemoryConfig,
         budget: &Rc<Budget>,
-        vm: NonNull<VMMemory>,
+        place: NonNull<VMMemory>,
     ) -> Result<Memory, String> {
-        if ty.limits.min > MAX_PAGES_32 {
-            return Err(format!("a memory of {} pages is too large", ty.limits.min));
-        }
-        if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
-            return Err("the memory's maximum is below its minimum".to_owned());
-        }
-        let size = ty.limits.min * PAGE_SIZE;
-        let Some(charge) = budget.charge(size) else {
+        let size = initial_size(&ty)?;
+        let Some(charge) = budget.charge(size as u64) else {
             return Err("the store's limit of memory is reached".to_owned());
         };
-        let size = size as usize;
-        let memory = Memory {
-            ty,
-            vm,
-            style: config.style(),
-            mapping: Cell::new(None),
-            reserved: Cell::new((0, 0)),
-            committed: Cell::new(0),
-            charge,
+        if ty.shared {
+            let memory = Memory::share(SharedMemory::new(ty, config)?, charge);
+            // SAFETY: the place is as the caller has promised.
+            unsafe { place.cast().write(memory.vm) };
+            return Ok(memory);
+        }
+        let style = config.style().of(&ty);
+        let less = config.reservation.min(most_bytes(&ty)).max(size as u64);
+        let try_with = |style, reservation| {
+            let mapping = reserve(style, reservation)?;
+            let committed = commit(&mapping, 0, size).map_err(out_of_memory)?;
+            Ok((style, mapping, committed))
         };
-        let memory = match memory.try_reserve(config, size) {
-            Ok(()) => memory,
-            Err(_) => {
-                let checked = Memory { style: MemoryStyle::Checked, ..memory };
-                let less = MemoryConfig { reservation: 0, ..*config };
-                checked.try_reserve(&less, size)?;
-                checked
-            }
+        let made: Result<_, String> = try_with(style, less);
+        let (style, mapping, committed) =
+            made.or_else(|_| try_with(MemoryStyle::Checked, size as u64))?;
+        let bytes = Bytes::Own {
+            mapping: Cell::default(),
+            reserved: Cell::default(),
+            committed: Cell::default(),
         };
-        memory.set_len(size);
+        let memory = Memory { ty, vm: place, style, bytes, charge };
+        memory.install(mapping, committed);
+        set_len(memory.vm, size);
         Ok(memory)
     }
 
-    fn try_reserve(&self, config: &MemoryConfig, size: usize) -> Result<(), String> {
-        let reservation = match self.style {
-            MemoryStyle::Guarded => REACH_32 + GUARD_SIZE,
-            MemoryStyle::Checked => {
-                let most = self.max_pages() * PAGE_SIZE;
-                config.reservation.min(most).max(size as u64).max(sys::page_size() as u64)
-            }
+    /// A share of `memory`. What it has grown to already counts for nobody's budget, what it grows
+    /// by through this share for `budget`.
+    pub fn of_shared(memory: Arc<SharedMemory>, budget: &Rc<Budget>) -> Memory {
+        Memory::share(memory, budget.charge(0).expect("nothing is always there"))
+    }
+
+    fn share(memory: Arc<SharedMemory>, charge: Charge) -> Memory {
+        let (ty, vm, style) = (memory.ty(), memory.vm(), memory.style());
+        Memory { ty, vm, style, bytes: Bytes::Shared(memory), charge }
+    }
+
+    /// What it shares with others, if it is shared.
+    pub fn shared(&self) -> Option<&Arc<SharedMemory>> {
+        match &self.bytes {
+            Bytes::Shared(memory) => Some(memory),
+            Bytes::Own { .. } => None,
+        }
+    }
+
+    fn install(&self, new: Mapping, new_committed: usize) {
+        let Bytes::Own { mapping, reserved, committed } = &self.bytes else {
+            unreachable!("shared memories keep their mapping")
         };
-        let reservation = (reservation as usize).next_multiple_of(sys::page_size());
-        let out_of_memory = |error| format!("no memory for a linear memory: {error}");
-        let mapping = Mapping::reserve(reservation).map_err(out_of_memory)?;
-        mapping.make_writable(0..size).map_err(out_of_memory)?;
-        self.install(mapping, size);
-        Ok(())
-    }
-
-    fn install(&self, mapping: Mapping, committed: usize) {
         // SAFETY: `vm` lives as long as the memory.
-        unsafe { (*self.vm.as_ptr()).base = mapping.base() };
-        self.reserved.set((mapping.base() as usize, mapping.len()));
-        self.mapping.set(Some(mapping));
-        self.committed.set(committed);
-    }
-
-    fn set_len(&self, len: usize) {
-        // SAFETY: `vm` lives as long as the memory.
-        unsafe { (*self.vm.as_ptr()).len = len };
+        unsafe { (*self.vm.as_ptr()).base = new.base() };
+        reserved.set((new.base() as usize, new.len()));
+        committed.set(new_committed);
+        mapping.set(Some(new));
     }
 
     /// Its type, as it was created.
@@ -140,102 +212,151 @@ impl Memory {
         self.vm
     }
 
-    /// The address of its first byte; growing may change it unless it is guarded.
+    /// The address of its first byte; growing may change it unless it is guarded or shared.
     pub fn base(&self) -> *mut u8 {
         // SAFETY: `vm` lives as long as the memory.
         unsafe { (*self.vm.as_ptr()).base }
     }
 
-    /// Its size in bytes.
+    /// Its size in bytes. Others may have a shared memory grow at any time.
     pub fn len(&self) -> usize {
-        // SAFETY: `vm` lives as long as the memory.
-        unsafe { (*self.vm.as_ptr()).len }
+        len(self.vm)
     }
 
     /// Its size in pages.
     pub fn pages(&self) -> u64 {
-        self.len() as u64 / PAGE_SIZE
+        self.len() as u64 / self.ty.page_size()
+    }
+
+    /// The addresses of these bytes, if they are all there.
+    pub fn range(&self, start: u64, len: u64) -> Option<Range<*mut u8>> {
+        if !super::table::in_bounds(start, len, self.len()) {
+            return None;
+        }
+        let start = self.base().wrapping_add(start as usize);
+        Some(start..start.wrapping_add(len as usize))
     }
 
     /// Copies bytes to the memory; false, and nothing is copied, when they do not all fit.
     pub fn write(&self, start: u64, bytes: &[u8]) -> bool {
-        let fits = super::table::in_bounds(start, bytes.len() as u64, self.len());
-        if fits {
-            // SAFETY: the range is in bounds; the source is no memory of wasm, which is never
-            // borrowed as bytes while something else may use it.
-            unsafe {
-                let to = self.base().add(start as usize);
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-            }
-        }
-        fits
+        let Some(to) = self.range(start, bytes.len() as u64) else { return false };
+        // SAFETY: the range is in bounds; the source is no memory of wasm, which is never borrowed
+        // as bytes while something else may use it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.start, bytes.len()) };
+        true
     }
 
-    fn max_pages(&self) -> u64 {
-        self.ty.limits.max.unwrap_or(MAX_PAGES_32).min(MAX_PAGES_32)
+    /// Copies bytes out of the memory; false, and nothing is copied, when they are not all there.
+    pub fn read(&self, start: u64, bytes: &mut [u8]) -> bool {
+        let Some(from) = self.range(start, bytes.len() as u64) else { return false };
+        // SAFETY: as in `write`.
+        unsafe { std::ptr::copy_nonoverlapping(from.start, bytes.as_mut_ptr(), bytes.len()) };
+        true
     }
 
     /// Whether an access that faults at `address` was an access to this memory.
     pub(super) fn reserves(&self, address: usize) -> bool {
-        let (start, len) = self.reserved.get();
+        let (start, len) = match &self.bytes {
+            Bytes::Own { reserved, .. } => reserved.get(),
+            Bytes::Shared(memory) => memory.reserved(),
+        };
         address.wrapping_sub(start) < len
     }
 
     /// Adds `delta` pages of zeros. Returns the pages it had, or none when it cannot grow so far.
     pub fn grow(&self, delta: u64) -> Option<u64> {
+        // What the type does not allow is not charged: the bytes of it need not be a number.
+        let after = self.pages().checked_add(delta);
+        after.filter(|pages| *pages <= self.ty.max_pages())?;
+        let more = self.ty.bytes(delta)?;
+        if !self.charge.grow(more) {
+            return None;
+        }
+        let before = match &self.bytes {
+            Bytes::Own { .. } => self.grow_own(delta),
+            Bytes::Shared(memory) => memory.grow(delta),
+        };
+        if before.is_none() {
+            self.charge.shrink(more);
+        }
+        before
+    }
+
+    fn grow_own(&self, delta: u64) -> Option<u64> {
         let before = self.pages();
-        let pages = before.checked_add(delta).filter(|pages| *pages <= self.max_pages())?;
-        let size = (pages * PAGE_SIZE) as usize;
-        if !self.charge.grow(delta * PAGE_SIZE) {
-            return None;
-        }
-        if size > self.committed.get() && self.commit(size).is_err() {
-            self.charge.shrink(delta * PAGE_SIZE);
-            return None;
-        }
-        self.set_len(size);
+        let size = usize::try_from(self.ty.bytes(before + delta)?).ok()?;
+        self.commit(size).ok()?;
+        set_len(self.vm, size);
         Some(before)
     }
 
     /// Makes the first `size` bytes accessible, elsewhere if they do not fit where they are.
-    fn commit(&self, size: usize) -> std::io::Result<()> {
-        let mapping = self.mapping.take().expect("memories have their mapping");
-        if size <= mapping.len() {
-            let committed = mapping.make_writable(self.committed.get()..size);
-            self.mapping.set(Some(mapping));
-            committed?;
-            self.committed.set(size);
+    fn commit(&self, size: usize) -> Result<(), String> {
+        let Bytes::Own { mapping, committed, .. } = &self.bytes else {
+            unreachable!("shared memories grow by themselves")
+        };
+        if size <= committed.get() {
             return Ok(());
         }
-        debug_assert_eq!(self.style, MemoryStyle::Checked);
-        // Grown once, it will grow again: half as much more, up to the maximum.
-        let most = (self.max_pages() * PAGE_SIZE) as usize;
-        let larger = (size + size / 2).min(most).max(size).next_multiple_of(sys::page_size());
-        let new = Mapping::reserve(larger).and_then(|new| {
-            new.make_writable(0..size)?;
-            Ok(new)
-        });
-        let new = match new {
-            Ok(new) => new,
-            Err(error) => {
-                self.mapping.set(Some(mapping));
-                return Err(error);
-            }
-        };
-        // SAFETY: both mappings are accessible for `len` bytes and do not overlap.
-        unsafe { std::ptr::copy_nonoverlapping(mapping.base(), new.base(), self.len()) };
-        self.install(new, size);
-        Ok(())
+        let mut there = mapping.take().expect("memories have their mapping");
+        if size > there.len() {
+            debug_assert_eq!(self.style, MemoryStyle::Checked);
+            there = match enlarge(there, committed.get(), size as u64, most_bytes(&self.ty)) {
+                Ok(larger) => larger,
+                Err(there) => {
+                    mapping.set(Some(there));
+                    return Err(out_of_memory("there is no room for it"));
+                }
+            };
+        }
+        let done = commit(&there, committed.get(), size);
+        self.install(there, *done.as_ref().unwrap_or(&committed.get()));
+        done.map(drop).map_err(out_of_memory)
     }
+}
+
+/// Makes a mapping larger, elsewhere if need be; keeps its first `used` bytes. Grown once, it will
+/// grow again: it gets room for half as much more, up to `most`, if the system has that.
+///
+/// # Errors
+///
+/// The mapping as it was.
+fn enlarge(mut there: Mapping, used: usize, size: u64, most: u64) -> Result<Mapping, Mapping> {
+    for wanted in [size.saturating_add(size / 2).min(most).max(size), size] {
+        let Ok(len) = whole_pages(wanted) else { continue };
+        there = match there.enlarge(used, len) {
+            Ok(larger) => return Ok(larger),
+            Err(there) => there,
+        };
+        let Ok(new) = Mapping::reserve(len) else { continue };
+        if new.make_writable(0..used).is_ok() {
+            // SAFETY: both mappings are accessible for so many bytes and do not overlap.
+            unsafe { std::ptr::copy_nonoverlapping(there.base(), new.base(), used) };
+            return Ok(new);
+        }
+    }
+    Err(there)
+}
+
+/// The size of a memory, which other threads may change if it is shared.
+pub(super) fn len(vm: NonNull<VMMemory>) -> usize {
+    // SAFETY: `vm` lives as long as the memory that asks. Compiled code does not write it.
+    unsafe { AtomicUsize::from_ptr(&raw mut (*vm.as_ptr()).len).load(Ordering::Acquire) }
+}
+
+/// Sets the size of a memory, once so many bytes are accessible.
+pub(super) fn set_len(vm: NonNull<VMMemory>, len: usize) {
+    // SAFETY: as in `len`.
+    unsafe { AtomicUsize::from_ptr(&raw mut (*vm.as_ptr()).len).store(len, Ordering::Release) };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::Limits;
+    use crate::wasm::{AddressType, Limits};
 
     fn memory(min: u64, max: Option<u64>, reservation: u64, vm: &mut VMMemory) -> Memory {
-        let ty = MemoryType { limits: Limits { min, max } };
+        let ty = MemoryType::new(Limits { min, max });
         let config = MemoryConfig { reservation, signals: true };
         Memory::new(ty, &config, &Rc::default(), NonNull::from(vm)).unwrap()
     }
@@ -282,11 +403,37 @@ mod tests {
     }
 
     #[test]
+    fn growing_untouched_memory_takes_none() {
+        let mut vm = empty();
+        let ty = MemoryType {
+            address: AddressType::I64,
+            ..MemoryType::new(Limits { min: 1, max: None })
+        };
+        let config = MemoryConfig { reservation: 0, signals: true };
+        let memory = Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).unwrap();
+        // SAFETY: the first page is there.
+        unsafe { memory.base().add(77).write(7) };
+        // Copying so much would be noticed.
+        let much = 1 << 18;
+        assert_eq!(memory.grow(much), Some(1));
+        // SAFETY: so much is there.
+        unsafe { memory.base().add(16 << 30).write(8) };
+        assert_eq!(memory.grow(much), Some(1 + much));
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!((memory.base().add(77).read(), memory.base().add(16 << 30).read()), (7, 8));
+            assert_eq!(memory.base().add(memory.len() - 1).read(), 0);
+        }
+        assert_eq!(memory.grow(1 << 47), None, "beyond the address space");
+        assert_eq!(memory.grow(u64::MAX), None);
+    }
+
+    #[test]
     fn impossible_types_are_refused() {
         let mut vm = empty();
         let config = MemoryConfig { reservation: 0, signals: true };
         for (min, max) in [(65537, None), (2, Some(1))] {
-            let ty = MemoryType { limits: Limits { min, max } };
+            let ty = MemoryType::new(Limits { min, max });
             assert!(Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).is_err());
         }
     }

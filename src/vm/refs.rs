@@ -11,12 +11,13 @@ use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 
 use super::context::Instance;
+use super::heap::Tracer;
 use super::leave::HostFunc;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use super::trap::Frame;
 use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
-use crate::wasm::{DefinedFuncIndex, Family, HeapType, ValType};
+use crate::wasm::{CompositeType, DefinedFuncIndex, Family, HeapType, ValType};
 
 /// An object of the host, as wasm can refer to it.
 #[repr(C)]
@@ -82,7 +83,7 @@ pub struct ObjectNode {
 const HOST_TAG: u32 = 0b10;
 
 /// The index of the host object that a reference is to, if it is to one.
-fn host_index(reference: u32) -> Option<usize> {
+pub(super) fn host_index(reference: u32) -> Option<usize> {
     (reference & 0b11 == HOST_TAG).then_some(reference as usize >> 2)
 }
 
@@ -164,6 +165,30 @@ impl Store {
         })
     }
 
+    /// The node of the host object with this index.
+    pub(super) fn extern_node(&self, index: usize) -> NonNull<Node> {
+        let node = self.externs.borrow().nodes[index];
+        NonNull::new(node.cast_mut()).expect("indices in use have an object").cast()
+    }
+
+    /// The narrowest type of what `handle`, which is no function of its own family, refers to when
+    /// it is seen from inside.
+    pub fn heap_type(&self, handle: &Handle) -> HeapType {
+        if handle.kind() != EntityKind::Object {
+            return HeapType::Any;
+        }
+        let reference = handle.object_node().reference();
+        if reference & 1 != 0 {
+            return HeapType::I31;
+        }
+        let ty = self.type_of(reference);
+        match ty.definition().composite {
+            CompositeType::Struct(_) => HeapType::ConcreteStruct(ty.id()),
+            CompositeType::Array(_) => HeapType::ConcreteArray(ty.id()),
+            CompositeType::Func(_) => HeapType::Exn,
+        }
+    }
+
     /// A root for a reference to a number or to an object on the heap.
     pub fn new_object(&self, reference: u32) -> Handle {
         let node = Node::new(self, NodeKind::Object);
@@ -177,6 +202,11 @@ impl Store {
 }
 
 impl ObjectNode {
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
+        // SAFETY: the node has a live reference.
+        unsafe { tracer.reference(self.value.as_ptr()) };
+    }
+
     /// The reference as compiled code has it now.
     pub fn reference(&self) -> u32 {
         self.value.get()
@@ -222,12 +252,12 @@ impl ExternNode {
         self.frames.borrow().iter().map(frame).collect()
     }
 
-    pub(super) fn trace(&self, visit: &mut dyn FnMut(NonNull<Node>)) {
+    pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
         let frames = self.frames.borrow();
         let inside = frames.iter().filter(|frame| frame.root.is_none());
-        inside.for_each(|frame| visit(frame.instance.cast()));
+        inside.for_each(|frame| tracer.node(frame.instance.cast()));
         if let Payload::Entity { node, .. } = &self.payload {
-            visit(*node);
+            tracer.node(*node);
         }
     }
 
@@ -312,68 +342,43 @@ pub(super) unsafe fn context_node(context: *const VMContext) -> NonNull<Node> {
     NonNull::new(context.owner.cast()).expect("every context has an owner")
 }
 
-/// Visits the node of each element.
+/// Tells what the elements of a table refer to.
 ///
 /// # Safety
 ///
-/// The table is of this store and no code of it runs.
-pub(super) unsafe fn trace_table(
-    store: &Store,
-    table: &Table,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
+/// The elements are live references.
+pub(super) unsafe fn trace_table(table: &Table, tracer: &mut dyn Tracer) {
+    let ty = table.ty().element.heap;
     for index in 0..table.len() {
-        let value = table.get(index).expect("the index is in bounds");
-        // SAFETY: the caller's contract: elements are live references.
-        unsafe { trace_value(store, value, table.ty().element.heap, visit) };
-    }
-}
-
-/// Visits the node that a global's value refers to.
-///
-/// # Safety
-///
-/// The global is of this store and has this type, and no code of the store runs.
-pub(super) unsafe fn trace_global(
-    store: &Store,
-    global: *const VMGlobal,
-    ty: ValType,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
-    if let ValType::Ref(ty) = ty {
-        // SAFETY: the caller's contract: the value is a live reference, zero-extended.
-        unsafe {
-            let value = global.cast::<u64>().read();
-            trace_value(store, value, ty.heap, visit);
-        }
-    }
-}
-
-/// Visits the node that a reference refers to.
-///
-/// # Safety
-///
-/// The value is null or a live reference of this store to something of this type.
-pub(super) unsafe fn trace_value(
-    store: &Store,
-    value: u64,
-    ty: HeapType,
-    visit: &mut dyn FnMut(NonNull<Node>),
-) {
-    if value == 0 {
-        return;
-    }
-    match ty.family() {
+        let element = table.element(index).expect("the index is in bounds");
         // SAFETY: the caller's contract.
-        Family::Func => unsafe {
-            let func = ptr::with_exposed_provenance::<VMFuncRef>(value as usize);
-            visit(context_node((*func).vmctx));
-        },
-        Family::Extern | Family::Any | Family::Exn => {
-            if let Some(index) = host_index(value as u32) {
-                let node = store.externs.borrow().nodes[index];
-                visit(NonNull::new(node.cast_mut()).expect("numbers in use have an object").cast());
-            }
+        unsafe { trace_slot(element, ty, tracer) };
+    }
+}
+
+/// Tells what a global refers to.
+///
+/// # Safety
+///
+/// The global has this type, and its value is live if it is a reference.
+pub(super) unsafe fn trace_global(global: *mut VMGlobal, ty: ValType, tracer: &mut dyn Tracer) {
+    if let ValType::Ref(ty) = ty {
+        // SAFETY: the caller's contract.
+        unsafe { trace_slot(global.cast(), ty.heap, tracer) };
+    }
+}
+
+/// Tells what the reference at an address refers to.
+///
+/// # Safety
+///
+/// There is null or a live reference to something of this type.
+pub(super) unsafe fn trace_slot(at: *mut u8, ty: HeapType, tracer: &mut dyn Tracer) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match ty.family() {
+            Family::Func => tracer.func(at.cast()),
+            Family::Extern | Family::Any | Family::Exn => tracer.reference(at.cast()),
         }
     }
 }

@@ -111,6 +111,13 @@ impl Table {
         self.ty.element.heap.family() == Family::Func
     }
 
+    /// Where the element at `index` is.
+    pub(super) fn element(&self, index: usize) -> Option<*mut u8> {
+        // SAFETY: the element is in bounds.
+        (index < self.len())
+            .then(|| unsafe { self.base().add(index * element_size(self.ty.element)) })
+    }
+
     /// The element at `index`: a function's address or another reference's 32 bits, 0 for null.
     pub fn get(&self, index: usize) -> Option<u64> {
         if index >= self.len() {
@@ -232,7 +239,7 @@ mod tests {
     fn grows_fills_and_copies_within_bounds() {
         let mut vm = VMTable { base: std::ptr::null_mut(), len: 0 };
         let limits = Limits { min: 2, max: Some(5) };
-        let ty = TableType { element: RefType::EXTERN, limits };
+        let ty = TableType::new(RefType::EXTERN, limits);
         let table = Table::new(ty, &Rc::default(), NonNull::from(&mut vm)).unwrap();
         assert_eq!(table.get(1), Some(0));
         assert_eq!(table.get(2), None);

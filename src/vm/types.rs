@@ -8,12 +8,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, ptr};
 
 use super::signature::{MakeTrampolines, Maker, Signature};
-use crate::abi::layout::VMType;
-use crate::wasm::{CompositeType, FuncType, RefType, SubType, TypeId, ValType};
+use crate::abi::layout::{TypeSort, VMType};
+use crate::abi::object::{StructLayout, storage_size};
+use crate::wasm::{
+    ArrayType, CompositeType, Family, FuncType, RefType, StorageType, SubType, TypeId, ValType,
+};
 
 /// A type of an engine.
 #[repr(C)]
@@ -25,6 +30,69 @@ pub struct Type {
     supers: Box<[*const VMType]>,
     ancestors: Box<[TypeId]>,
     signature: Option<Signature>,
+    shape: Shape,
+}
+
+/// What objects of a type look like to the collector.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// All have the same size, and references at the same offsets. Objects of a type of functions
+    /// are the exceptions of tags of that type.
+    Fixed { size: u32, references: Box<[(u32, Kept)]> },
+    /// Elements of so many bytes.
+    Array { element: u32, references: Option<Kept> },
+}
+
+/// A reference in an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    /// To another object or one of the host, in 32 bits.
+    Reference,
+    /// To a function, by its address.
+    Func,
+    /// The address of a tag's node.
+    Tag,
+}
+
+impl Shape {
+    fn of(ty: &CompositeType) -> Shape {
+        match ty {
+            CompositeType::Struct(ty) => {
+                let layout = StructLayout::new(ty.fields());
+                let fields = ty.fields().iter().map(|field| field.storage);
+                Shape::fixed(&layout, layout.offsets.iter().copied().zip(fields), None)
+            }
+            CompositeType::Array(ArrayType(field)) => Shape::Array {
+                element: storage_size(field.storage),
+                references: Kept::in_storage(field.storage),
+            },
+            CompositeType::Func(ty) => {
+                let layout = StructLayout::of_exception(ty);
+                let params = ty.params().iter().map(|ty| StorageType::Val(*ty));
+                let fields = layout.offsets[1..].iter().copied().zip(params);
+                Shape::fixed(&layout, fields, Some((layout.offsets[0], Kept::Tag)))
+            }
+        }
+    }
+
+    fn fixed(
+        layout: &StructLayout,
+        fields: impl Iterator<Item = (u32, StorageType)>,
+        tag: Option<(u32, Kept)>,
+    ) -> Shape {
+        let kept = fields.filter_map(|(at, storage)| Some((at, Kept::in_storage(storage)?)));
+        Shape::Fixed { size: layout.size, references: tag.into_iter().chain(kept).collect() }
+    }
+}
+
+impl Kept {
+    fn in_storage(storage: StorageType) -> Option<Kept> {
+        match storage.unpacked() {
+            ValType::Ref(ty) if ty.heap.family() == Family::Func => Some(Kept::Func),
+            ValType::Ref(_) => Some(Kept::Reference),
+            _ => None,
+        }
+    }
 }
 
 impl Type {
@@ -42,6 +110,16 @@ impl Type {
     /// The address that compiled code knows it by.
     pub fn as_vm(&self) -> *const VMType {
         ptr::from_ref(self).cast()
+    }
+
+    /// The number that its objects carry.
+    pub(super) fn slot(&self) -> u32 {
+        self.vm.slot
+    }
+
+    /// What its objects look like.
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// Its id.
@@ -103,6 +181,13 @@ impl Deref for TypeRef {
     }
 }
 
+impl TypeRef {
+    /// Whether both are the same type of the same engine.
+    pub fn is(&self, other: &TypeRef) -> bool {
+        Arc::ptr_eq(&self.group, &other.group) && self.index == other.index
+    }
+}
+
 impl fmt::Debug for TypeRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.definition.fmt(f)
@@ -123,6 +208,8 @@ impl fmt::Display for UnknownType {
 pub struct Types(Arc<Registry>);
 
 struct Registry {
+    /// By slot. What it points to is kept in `Known::tables`.
+    table: AtomicPtr<*const VMType>,
     known: Mutex<Known>,
     hasher: RandomState,
     maker: Arc<Maker>,
@@ -134,16 +221,73 @@ struct Known {
     /// By the number of the group's first type.
     by_number: BTreeMap<u64, Weak<Group>>,
     next: u64,
+    /// The tables that there have been: code may still look at one that has been replaced. Each
+    /// is twice as large as that before.
+    tables: Vec<Box<[AtomicPtr<VMType>]>>,
+    free_slots: Vec<u32>,
+}
+
+/// How the types of an engine are found by slot, as long as the engine is alive.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeTable(NonNull<AtomicPtr<*const VMType>>);
+
+impl TypeTable {
+    /// Where the table is, for compiled code.
+    pub(super) fn as_vm(self) -> *const AtomicPtr<*const VMType> {
+        self.0.as_ptr()
+    }
+
+    /// The type in this slot.
+    ///
+    /// # Safety
+    ///
+    /// The engine is alive, and the slot is that of a type that is kept alive.
+    pub(super) unsafe fn at(self, slot: u32) -> *const Type {
+        // SAFETY: the caller's contract.
+        unsafe { self.0.as_ref().load(Ordering::Acquire).add(slot as usize).read().cast() }
+    }
+}
+
+impl Known {
+    /// A free slot. No type has slot 0.
+    fn take_slot(&mut self, table: &AtomicPtr<*const VMType>) -> u32 {
+        if let Some(slot) = self.free_slots.pop() {
+            return slot;
+        }
+        let old = self.tables.last();
+        let len = old.map_or(0, |old| old.len());
+        let larger = (len * 2).max(64);
+        let entry = |i: usize| old.and_then(|old| old.get(i)).map(|e| e.load(Ordering::Relaxed));
+        let new: Box<[_]> =
+            (0..larger).map(|i| AtomicPtr::new(entry(i).unwrap_or(ptr::null_mut()))).collect();
+        table.store(new.as_ptr().cast_mut().cast(), Ordering::Release);
+        self.tables.push(new);
+        let first = len.max(1) as u32;
+        self.free_slots.extend((first + 1..larger as u32).rev());
+        first
+    }
+
+    fn fill_slot(&self, slot: u32, ty: *const VMType) {
+        if let Some(table) = self.tables.last() {
+            table[slot as usize].store(ty.cast_mut(), Ordering::Release);
+        }
+    }
 }
 
 impl Types {
     /// No type yet. Trampolines will come from `make`.
     pub fn new(make: Box<dyn MakeTrampolines>) -> Types {
         Types(Arc::new(Registry {
+            table: AtomicPtr::new(ptr::null_mut()),
             known: Mutex::default(),
             hasher: RandomState::new(),
             maker: Arc::new(Maker::new(make)),
         }))
+    }
+
+    /// How they are found by slot.
+    pub fn table(&self) -> TypeTable {
+        TypeTable(NonNull::from(&self.0.table))
     }
 
     /// The type of functions of type `ty` that is final and not below another.
@@ -177,6 +321,27 @@ impl Types {
             types.extend((0..count).map(|index| TypeRef { group: group.clone(), index }));
         }
         Ok(types.into_boxed_slice())
+    }
+
+    /// The types of the group with these definitions, which name each other by place and others by
+    /// id.
+    ///
+    /// # Errors
+    ///
+    /// When they name a type that is not there, or that does not come before what is below it.
+    pub fn of_group(&self, definitions: Box<[SubType]>) -> Result<Vec<TypeRef>, UnknownType> {
+        let count = definitions.len() as u32;
+        for (index, definition) in definitions.iter().enumerate() {
+            let above = definition.supertype.and_then(TypeId::group_index);
+            let later = above.is_some_and(|above| above as usize >= index);
+            let beyond = named(&definitions, |id| id.group_index().is_some_and(|at| at >= count));
+            let unknown = definition.supertype.filter(|_| later).into_iter().chain(beyond).next();
+            if let Some(id) = unknown {
+                return Err(UnknownType(id));
+            }
+        }
+        let group = self.group(definitions)?;
+        Ok((0..count).map(|index| TypeRef { group: group.clone(), index }).collect())
     }
 
     /// The type with this id.
@@ -214,7 +379,7 @@ impl Types {
     /// The group with these definitions, which name each other by place and others by id.
     fn group(&self, key: Box<[SubType]>) -> Result<Arc<Group>, UnknownType> {
         let mut uses: Vec<Arc<Group>> = Vec::new();
-        for id in named(&key) {
+        for id in named(&key, |id| id.group_index().is_none()) {
             let group = self.get(id)?.group;
             if !uses.iter().any(|known| Arc::ptr_eq(known, &group)) {
                 uses.push(group);
@@ -232,7 +397,11 @@ impl Types {
         }
         let first = known.next;
         known.next += key.len() as u64;
-        let types = build(&key, first, &uses, &self.0.maker);
+        let slots: Vec<u32> = key.iter().map(|_| known.take_slot(&self.0.table)).collect();
+        let types = build(&key, first, &slots, &uses, &self.0.maker);
+        for ty in &types {
+            known.fill_slot(ty.slot(), ty.as_vm());
+        }
         let registry = self.0.clone();
         let group = Arc::new(Group { first, types, key, _uses: uses, registry });
         known.by_hash.entry(hash).or_default().push(Arc::downgrade(&group));
@@ -241,12 +410,12 @@ impl Types {
     }
 }
 
-/// The types of the engine that these definitions name.
-fn named(key: &[SubType]) -> Vec<TypeId> {
+/// The ids in these definitions for which `wanted` holds.
+fn named(definitions: &[SubType], wanted: impl Fn(TypeId) -> bool) -> Vec<TypeId> {
     let ids = std::cell::RefCell::new(Vec::new());
-    for definition in key {
+    for definition in definitions {
         definition.map_concrete(&|id| {
-            if id.group_index().is_none() {
+            if wanted(id) {
                 ids.borrow_mut().push(id);
             }
             id
@@ -256,7 +425,13 @@ fn named(key: &[SubType]) -> Vec<TypeId> {
 }
 
 /// The types of a group whose first gets the number `first`.
-fn build(key: &[SubType], first: u64, uses: &[Arc<Group>], maker: &Arc<Maker>) -> Box<[Type]> {
+fn build(
+    key: &[SubType],
+    first: u64,
+    slots: &[u32],
+    uses: &[Arc<Group>],
+    maker: &Arc<Maker>,
+) -> Box<[Type]> {
     let id = |index: u32| TypeId::canonical(first + u64::from(index));
     let resolve = |other: TypeId| other.group_index().map_or(other, id);
     let mut types: Box<[Type]> = key
@@ -264,10 +439,16 @@ fn build(key: &[SubType], first: u64, uses: &[Arc<Group>], maker: &Arc<Maker>) -
         .enumerate()
         .map(|(index, definition)| {
             let definition = definition.map_concrete(&resolve);
+            let sort = match definition.composite {
+                CompositeType::Func(_) => TypeSort::Func,
+                CompositeType::Struct(_) => TypeSort::Struct,
+                CompositeType::Array(_) => TypeSort::Array,
+            };
             let signature = definition.func().map(|ty| Signature::new(ty, maker.clone()));
             Type {
-                vm: VMType { slot: 0, depth: 0, supers: ptr::null() },
+                vm: VMType { slot: slots[index], depth: 0, sort, supers: ptr::null() },
                 id: id(index as u32),
+                shape: Shape::of(&definition.composite),
                 definition,
                 supers: Box::default(),
                 ancestors: Box::default(),
@@ -289,7 +470,7 @@ fn build(key: &[SubType], first: u64, uses: &[Arc<Group>], maker: &Arc<Maker>) -
         ancestors.push(ty.id);
         ty.supers = supers.into_boxed_slice();
         ty.ancestors = ancestors.into_boxed_slice();
-        ty.vm = VMType { slot: 0, depth, supers: ty.supers.as_ptr() };
+        ty.vm = VMType { depth, supers: ty.supers.as_ptr(), ..ty.vm };
     }
     types
 }
@@ -305,6 +486,10 @@ impl Drop for Group {
         let hash = self.registry.hasher.hash_one(&self.key);
         let mut known = self.registry.lock();
         known.by_number.remove(&self.first);
+        for ty in &self.types {
+            known.fill_slot(ty.slot(), ptr::null());
+            known.free_slots.push(ty.slot());
+        }
         if let Some(bucket) = known.by_hash.get_mut(&hash) {
             // The entry of this one, and whichever else is gone; one that has been made anew stays.
             bucket.retain(|group| group.strong_count() > 0);
@@ -318,7 +503,7 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::{ArrayType, FieldType, HeapType, StorageType, StructType};
+    use crate::wasm::{FieldType, HeapType, StructType};
 
     struct NoTrampolines;
 

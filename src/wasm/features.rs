@@ -53,23 +53,23 @@ features! {
     /// References to functions of one type, references that are never null.
     FunctionReferences = 10, "function-references", true;
     /// Structs, arrays and their kin, which the engine frees.
-    Gc = 11, "gc", false;
+    Gc = 11, "gc", true;
     /// `try_table`, `throw` and `throw_ref`.
     Exceptions = 12, "exceptions", false;
     /// `try`, `catch` and their kin, as exceptions were before they became part of the standard.
     LegacyExceptions = 13, "legacy-exceptions", false;
     /// Memories and tables with 64-bit addresses.
-    Memory64 = 14, "memory64", false;
+    Memory64 = 14, "memory64", true;
     /// Vector instructions whose results may depend on the machine.
-    RelaxedSimd = 15, "relaxed-simd", false;
+    RelaxedSimd = 15, "relaxed-simd", true;
     /// Shared memories and atomic instructions.
-    Threads = 16, "threads", false;
+    Threads = 16, "threads", true;
     /// 128-bit additions, subtractions and products.
-    WideArithmetic = 17, "wide-arithmetic", false;
+    WideArithmetic = 17, "wide-arithmetic", true;
     /// Memories with pages of one byte.
-    CustomPageSizes = 18, "custom-page-sizes", false;
+    CustomPageSizes = 18, "custom-page-sizes", true;
     /// The section that says which way a branch is likely to go.
-    BranchHinting = 19, "branch-hinting", false;
+    BranchHinting = 19, "branch-hinting", true;
 }
 
 impl Feature {

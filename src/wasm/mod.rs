@@ -11,12 +11,10 @@ pub use features::{Feature, Features};
 pub use index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 pub use trap::TrapCode;
 pub use types::{
-    ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType, HeapType,
-    Limits, MemoryType, RefType, StorageType, StructType, SubType, TableType, TypeId, ValType,
+    AddressType, ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType,
+    HeapType, Limits, MemoryType, RefType, StorageType, StructType, SubType, TableType, TypeId,
+    ValType,
 };
 
-/// Bytes in one page of linear memory (core spec, section 4.2.8).
+/// Bytes in one page of an ordinary linear memory (core spec, section 4.2.8).
 pub const PAGE_SIZE: u64 = 1 << 16;
-
-/// The most pages a 32-bit memory can have: 4 GiB.
-pub const MAX_PAGES_32: u64 = 1 << 16;

@@ -58,6 +58,10 @@ traps! {
     DeadlineExceeded = 12, "deadline exceeded";
     /// The store's fuel is used up.
     OutOfFuel = 13, "out of fuel";
+    /// An atomic instruction at an address that is no multiple of its access's size.
+    UnalignedAtomic = 14, "unaligned atomic";
+    /// Waiting on a memory that no other thread can have.
+    ExpectedSharedMemory = 15, "expected shared memory";
     /// Null where something has to be referred to.
     NullReference = 16, "null reference";
     /// A cast of a reference to a type that it is not of.

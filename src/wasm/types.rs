@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::PAGE_SIZE;
+
 /// The type of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ValType {
@@ -483,11 +485,88 @@ impl fmt::Display for Limits {
     }
 }
 
-/// The type of a linear memory; limits in pages of 64 KiB.
+/// The type of addresses in a memory, and of indices into a table (core spec, section 2.3.11).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum AddressType {
+    /// 32 bits.
+    #[default]
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl From<AddressType> for ValType {
+    fn from(ty: AddressType) -> ValType {
+        match ty {
+            AddressType::I32 => ValType::I32,
+            AddressType::I64 => ValType::I64,
+        }
+    }
+}
+
+/// What stands before limits: nothing for 32 bits, as in the text format.
+fn write_address(f: &mut fmt::Formatter<'_>, ty: AddressType) -> fmt::Result {
+    match ty {
+        AddressType::I32 => Ok(()),
+        AddressType::I64 => f.write_str("i64 "),
+    }
+}
+
+/// The type of a linear memory (core spec, section 2.3.12).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     /// Bounds of its size, in pages.
     pub limits: Limits,
+    /// The type of addresses in it.
+    pub address: AddressType,
+    /// The binary logarithm of the size of its pages in bytes: 16, or 0 (custom page sizes).
+    pub page_size_log2: u8,
+    /// Whether several threads may use it (threads proposal).
+    pub shared: bool,
+}
+
+impl MemoryType {
+    /// An ordinary memory: 32-bit addresses, pages of 64 KiB, not shared.
+    pub fn new(limits: Limits) -> MemoryType {
+        let page_size_log2 = PAGE_SIZE.trailing_zeros() as u8;
+        MemoryType { limits, address: AddressType::I32, page_size_log2, shared: false }
+    }
+
+    /// Bytes in one of its pages.
+    pub fn page_size(&self) -> u64 {
+        1 << self.page_size_log2
+    }
+
+    /// The most pages that a memory with such addresses and pages can have: it ends where its
+    /// addresses do, and its size is a number of their type.
+    pub fn most_pages(&self) -> u64 {
+        let bits = match self.address {
+            AddressType::I32 => 32,
+            AddressType::I64 => 64,
+        };
+        match self.page_size_log2 {
+            0 => u64::MAX >> (64 - bits),
+            log2 => 1 << (bits - u32::from(log2)),
+        }
+    }
+
+    /// The pages that it may grow to.
+    pub fn max_pages(&self) -> u64 {
+        self.limits.max.map_or(self.most_pages(), |max| max.min(self.most_pages()))
+    }
+
+    /// The size of so many of its pages in bytes; none beyond what 64 bits can say.
+    pub fn bytes(&self, pages: u64) -> Option<u64> {
+        pages.checked_mul(self.page_size())
+    }
+
+    /// Whether a memory of type `given` can be imported as one of this type (core spec, section
+    /// 3.3.5).
+    pub fn admits(&self, given: &MemoryType) -> bool {
+        self.limits.admits(given.limits.min, given.limits.max)
+            && (self.address, self.page_size_log2, self.shared)
+                == (given.address, given.page_size_log2, given.shared)
+    }
 }
 
 /// The type of a table.
@@ -497,6 +576,15 @@ pub struct TableType {
     pub element: RefType,
     /// Bounds of its size, in elements.
     pub limits: Limits,
+    /// The type of indices into it.
+    pub address: AddressType,
+}
+
+impl TableType {
+    /// An ordinary table: one with 32-bit indices.
+    pub fn new(element: RefType, limits: Limits) -> TableType {
+        TableType { element, limits, address: AddressType::I32 }
+    }
 }
 
 /// The type of a global.
@@ -554,8 +642,21 @@ impl fmt::Display for ExternType {
             ExternType::Func(ty) => write!(f, "func {ty}"),
             ExternType::Global(ty) if ty.mutable => write!(f, "global (mut {})", ty.content),
             ExternType::Global(ty) => write!(f, "global {}", ty.content),
-            ExternType::Table(ty) => write!(f, "table {} {}", ty.limits, ty.element),
-            ExternType::Memory(ty) => write!(f, "memory {}", ty.limits),
+            ExternType::Table(ty) => {
+                f.write_str("table ")?;
+                write_address(f, ty.address)?;
+                write!(f, "{} {}", ty.limits, ty.element)
+            }
+            ExternType::Memory(ty) => {
+                f.write_str("memory ")?;
+                write_address(f, ty.address)?;
+                ty.limits.fmt(f)?;
+                f.write_str(if ty.shared { " shared" } else { "" })?;
+                match ty.page_size() {
+                    PAGE_SIZE => Ok(()),
+                    size => write!(f, " (pagesize {size})"),
+                }
+            }
         }
     }
 }
@@ -581,6 +682,31 @@ mod tests {
         assert_eq!(ty.to_string(), "(i32, externref) -> (f64)");
         assert!(ty.has_refs() && !ty.has_vectors());
         let limits = Limits { min: 1, max: Some(2) };
-        assert_eq!(ExternType::Memory(MemoryType { limits }).to_string(), "memory 1 2");
+        let mut memory = MemoryType::new(limits);
+        assert_eq!(ExternType::Memory(memory).to_string(), "memory 1 2");
+        memory.address = AddressType::I64;
+        memory.shared = true;
+        memory.page_size_log2 = 0;
+        assert_eq!(ExternType::Memory(memory).to_string(), "memory i64 1 2 shared (pagesize 1)");
+        let table = TableType::new(RefType::FUNC, limits);
+        assert_eq!(ExternType::Table(table).to_string(), "table 1 2 funcref");
+        let table = TableType { address: AddressType::I64, ..table };
+        assert_eq!(ExternType::Table(table).to_string(), "table i64 1 2 funcref");
+    }
+
+    #[test]
+    fn memories_end_where_their_addresses_do() {
+        let ordinary = MemoryType::new(Limits { min: 0, max: None });
+        let bytewise = MemoryType { page_size_log2: 0, ..ordinary };
+        let wide = MemoryType { address: AddressType::I64, ..ordinary };
+        let wide_bytewise = MemoryType { page_size_log2: 0, ..wide };
+        assert_eq!(ordinary.max_pages(), 1 << 16);
+        assert_eq!(bytewise.max_pages(), u64::from(u32::MAX));
+        assert_eq!(wide.max_pages(), 1 << 48);
+        assert_eq!(wide_bytewise.max_pages(), u64::MAX);
+        assert_eq!(wide.bytes(1 << 48), None, "one byte more than can be counted");
+        for other in [bytewise, wide, MemoryType { shared: true, ..ordinary }] {
+            assert!(!ordinary.admits(&other) && !other.admits(&ordinary) && other.admits(&other));
+        }
     }
 }

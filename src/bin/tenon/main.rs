@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
-use tenon::{Compilation, Config, Engine, Error};
+use tenon::{Compilation, Config, Engine, Error, Feature, Features};
 
 use progress::Progress;
 
@@ -133,8 +133,17 @@ struct EngineArgs {
     /// Let code count what it executes; `--fuel` implies it.
     #[arg(long)]
     metered: bool,
-    /// Switch a feature on (NAME) or off (NAME=off).
-    #[arg(long = "feature", value_name = "NAME[=off]")]
+    /// Free what nothing reaches before each allocation on the heap, which is slow; for finding
+    /// references that the engine has lost.
+    #[arg(long)]
+    collect_always: bool,
+    /// Give relaxed vector instructions the same results on every machine.
+    #[arg(long)]
+    relaxed_simd_deterministic: bool,
+    /// Use only what every supported processor has, for code that is to run on others.
+    #[arg(long)]
+    baseline_cpu: bool,
+    #[arg(long = "feature", value_name = "NAME=on|off", help = feature_help())]
     features: Vec<String>,
 }
 
@@ -155,21 +164,42 @@ impl EngineArgs {
         let mut config = Config::new();
         config.explicit_checks(self.explicit_checks);
         config.interruptible(self.interruptible).fuel(self.metered);
+        config.collect_always(self.collect_always);
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes);
         }
         if self.lazy {
             config.compilation(Compilation::Lazy);
         }
+        config.relaxed_simd_deterministic(self.relaxed_simd_deterministic);
+        config.baseline_cpu(self.baseline_cpu);
         for feature in &self.features {
-            let (name, on) = match feature.strip_suffix("=off") {
-                Some(name) => (name, false),
-                None => (feature.as_str(), true),
+            let (name, on) = match feature.split_once('=') {
+                None | Some((_, "on")) => (feature.trim_end_matches("=on"), true),
+                Some((name, "off")) => (name, false),
+                Some((name, other)) => {
+                    let message = format!("the feature '{name}' can be on or off, not '{other}'");
+                    return Err(Error::Config(message));
+                }
             };
             config.feature_by_name(name, on)?;
         }
         Ok(config)
     }
+}
+
+/// The help of `--feature`, which has the names of all features.
+fn feature_help() -> String {
+    let defaults = Features::default();
+    let names = |on| {
+        let these = Feature::ALL.iter().filter(move |feature| defaults.has(**feature) == on);
+        these.map(|feature| feature.name()).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "Switch a WebAssembly feature on or off. On by default: {}. Off by default: {}",
+        names(true),
+        names(false)
+    )
 }
 
 fn main() -> ExitCode {

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::{self, ScopedJoinHandle};
 
 use clap::Args;
 use tenon::{
-    Engine, Error, Extern, ExternRef, Func, FuncType, Global, GlobalType, HeapType, Instance,
-    Limits, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Trap, TrapCode,
-    Val, ValType,
+    AddressType, Engine, Error, Extern, ExternRef, Family, Func, FuncType, Global, GlobalType,
+    Handle, HeapType, Instance, Limits, Linker, Memory, MemoryType, Module, RefType, SharedMemory,
+    Store, Table, TableType, Trap, TrapCode, Val, ValType,
 };
 use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::parser::{self, ParseBuffer};
-use wast::token::{F32, F64, Id};
+use wast::token::{F32, F64, Id, Span};
 use wast::{QuoteWat, QuoteWatTest, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
 use crate::{EngineArgs, Failure};
@@ -35,15 +36,20 @@ struct Tally {
     skipped: usize,
 }
 
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
 impl Wast {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let engine = self.engine.engine()?;
         let mut total = Tally::default();
         for file in self.files.iter().flat_map(|path| scripts(path)) {
-            let tally = run_file(&engine, &file);
-            total.passed += tally.passed;
-            total.failed += tally.failed;
-            total.skipped += tally.skipped;
+            total.add(run_file(&engine, &file));
         }
         println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
         Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -81,26 +87,87 @@ fn run_file(engine: &Engine, file: &Path) -> Tally {
         Ok(script) => script,
         Err(error) => return failed(error.to_string()),
     };
-    let mut runner = match Runner::new(engine) {
-        Ok(runner) => runner,
-        Err(error) => return failed(error.to_string()),
-    };
-    let mut tally = Tally::default();
-    for directive in script.directives {
-        let (line, column) = directive.span().linecol_in(&text);
-        match runner.directive(directive) {
+    Script { engine, file, text: &text }.run(script.directives, Shared::new())
+}
+
+/// A script, as all of its threads see it.
+#[derive(Clone, Copy)]
+struct Script<'a> {
+    engine: &'a Engine,
+    file: &'a Path,
+    text: &'a str,
+}
+
+/// The shared memories that instances of one thread export, which another thread gets.
+type Shared = HashMap<String, Vec<(String, SharedMemory)>>;
+
+impl Script<'_> {
+    /// Runs directives on the current thread, and those of the script's other threads, which this
+    /// waits for.
+    fn run(self, directives: Vec<WastDirective>, shared: Shared) -> Tally {
+        let mut tally = Tally::default();
+        let mut runner = match Runner::new(self.engine, shared) {
+            Ok(runner) => runner,
+            Err(error) => {
+                println!("{}: {error}", self.file.display());
+                return Tally { failed: 1, ..tally };
+            }
+        };
+        thread::scope(|scope| {
+            let mut threads = HashMap::new();
+            for directive in directives {
+                let span = directive.span();
+                let outcome = match directive {
+                    WastDirective::Thread(thread) => {
+                        runner.shared_by(thread.shared_module).map(|shared| {
+                            let name = thread.name.name().to_owned();
+                            threads.insert(
+                                name,
+                                scope.spawn(move || self.run(thread.directives, shared)),
+                            );
+                            Outcome::Passed
+                        })
+                    }
+                    WastDirective::Wait { thread, .. } => match threads.remove(thread.name()) {
+                        Some(thread) => join(thread, &mut tally),
+                        None => Err(format!("no thread {}", thread.name())),
+                    },
+                    directive => runner.directive(directive),
+                };
+                self.report(span, outcome, &mut tally);
+            }
+            for thread in threads.into_values() {
+                if let Err(message) = join(thread, &mut tally) {
+                    println!("{}: {message}", self.file.display());
+                    tally.failed += 1;
+                }
+            }
+        });
+        tally
+    }
+
+    fn report(self, span: Span, outcome: Checked<Outcome>, tally: &mut Tally) {
+        let (line, column) = span.linecol_in(self.text);
+        let place = || format!("{}:{}:{}", self.file.display(), line + 1, column + 1);
+        match outcome {
             Ok(Outcome::Passed) => tally.passed += 1,
             Ok(Outcome::Skipped(reason)) => {
                 tally.skipped += 1;
-                println!("{}:{}:{}: skipped: {reason}", file.display(), line + 1, column + 1);
+                println!("{}: skipped: {reason}", place());
             }
             Err(message) => {
                 tally.failed += 1;
-                println!("{}:{}:{}: {message}", file.display(), line + 1, column + 1);
+                println!("{}: {message}", place());
             }
         }
     }
-    tally
+}
+
+/// Waits for a thread of the script, and adds what became of its directives.
+fn join(thread: ScopedJoinHandle<Tally>, tally: &mut Tally) -> Checked<Outcome> {
+    let theirs = thread.join().map_err(|_| "a thread has panicked".to_owned())?;
+    tally.add(theirs);
+    Ok(Outcome::Passed)
 }
 
 enum Outcome {
@@ -120,12 +187,14 @@ struct Runner {
     latest_module: Option<Module>,
     /// The objects that `ref.extern` names.
     externs: HashMap<u32, ExternRef>,
+    /// What stands for the instances of the thread that has started this one.
+    shared: Shared,
 }
 
 type Checked<T> = Result<T, String>;
 
 impl Runner {
-    fn new(engine: &Engine) -> Result<Runner, Error> {
+    fn new(engine: &Engine, shared: Shared) -> Result<Runner, Error> {
         let store = Store::new(engine);
         if store.has_fuel() {
             store.set_fuel(i64::MAX as u64).expect("so much is possible");
@@ -141,6 +210,7 @@ impl Runner {
             modules: HashMap::new(),
             latest_module: None,
             externs: HashMap::new(),
+            shared,
         })
     }
 
@@ -178,6 +248,13 @@ impl Runner {
                 self.current = Some(made);
             }
             WastDirective::Register { name, module, .. } => {
+                if let Some(memories) = module.and_then(|id| self.shared.get(id.name())) {
+                    for (export, memory) in memories {
+                        let memory = Memory::from_shared(&self.store, memory);
+                        self.linker.define(name, export, memory);
+                    }
+                    return Ok(Outcome::Passed);
+                }
                 let instance = self.instance(module)?.clone();
                 self.linker.define_instance(name, &instance);
             }
@@ -250,7 +327,7 @@ impl Runner {
                 return Ok(Outcome::Skipped("stack switching is not supported"));
             }
             WastDirective::Thread(_) | WastDirective::Wait { .. } => {
-                return Ok(Outcome::Skipped("threads are not supported"));
+                unreachable!("threads are the script's business")
             }
         }
         Ok(Outcome::Passed)
@@ -271,6 +348,17 @@ impl Runner {
             Some(id) => self.instances.get(id.name()).ok_or(format!("no instance {}", id.name())),
             None => self.current.as_ref().ok_or("no instance yet".to_owned()),
         }
+    }
+
+    /// The shared memories that an instance exports, under its name.
+    fn shared_by(&self, id: Option<Id>) -> Checked<Shared> {
+        let Some(id) = id else { return Ok(Shared::new()) };
+        let exports = self.instance(Some(id))?.exports();
+        let memories = exports.filter_map(|(name, export)| match export {
+            Extern::Memory(memory) => Some((name.to_owned(), memory.shared()?)),
+            _ => None,
+        });
+        Ok(Shared::from([(id.name().to_owned(), memories.collect())]))
     }
 
     /// Runs an action; the outer error is the script's.
@@ -312,21 +400,24 @@ impl Runner {
             WastArgCore::F64(value) => Val::F64(f64::from_bits(value.bits)),
             WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
             WastArgCore::RefNull(ty) => match ty {
-                wast::core::HeapType::Abstract { ty: AbstractHeapType::Func, .. } => {
-                    Val::FuncRef(None)
-                }
-                wast::core::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => {
-                    Val::ExternRef(None)
-                }
+                wast::core::HeapType::Abstract { ty, .. } => match ty {
+                    AbstractHeapType::Func | AbstractHeapType::NoFunc => Val::FuncRef(None),
+                    AbstractHeapType::Extern | AbstractHeapType::NoExtern => Val::ExternRef(None),
+                    AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
+                    _ => Val::AnyRef(None),
+                },
                 other => return Err(format!("argument ref.null {other:?}")),
             },
-            WastArgCore::RefExtern(number) => {
-                let store = &self.store;
-                let object = self.externs.entry(*number);
-                object.or_insert_with(|| ExternRef::new(store, *number)).clone().into()
-            }
-            WastArgCore::RefHost(_) => return Err("argument ref.host".to_owned()),
+            WastArgCore::RefExtern(number) => Val::ExternRef(Some(self.host_object(*number))),
+            WastArgCore::RefHost(number) => Val::AnyRef(Some(self.host_object(*number))),
         })
+    }
+
+    /// The object that scripts know by this number.
+    fn host_object(&mut self, number: u32) -> Handle {
+        let store = &self.store;
+        let object = self.externs.entry(number).or_insert_with(|| ExternRef::new(store, number));
+        object.handle().clone()
     }
 
     fn matches(&self, got: &Val, wanted: &WastRetCore) -> bool {
@@ -336,13 +427,27 @@ impl Runner {
             (Val::F32(got), WastRetCore::F32(wanted)) => f32_matches(got.to_bits(), wanted),
             (Val::F64(got), WastRetCore::F64(wanted)) => f64_matches(got.to_bits(), wanted),
             (Val::V128(got), WastRetCore::V128(wanted)) => v128_matches(*got, wanted),
-            (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Func),
-            (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, HeapType::Extern),
-            (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
-            (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted))) => {
+            (Val::FuncRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Func),
+            (Val::ExternRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Extern),
+            (Val::AnyRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Any),
+            (Val::ExnRef(None), WastRetCore::RefNull(ty)) => is_null(ty, Family::Exn),
+            (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None))
+            | (Val::AnyRef(Some(_)), WastRetCore::RefAny)
+            | (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
+            (Val::ExternRef(Some(got)), WastRetCore::RefExtern(Some(wanted)))
+            | (Val::AnyRef(Some(got)), WastRetCore::RefHost(wanted)) => {
                 self.externs.get(wanted).is_some_and(|object| object.handle().is(got))
             }
-            (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
+            (Val::AnyRef(Some(_)), WastRetCore::RefEq) => got.as_object().is_some(),
+            (Val::AnyRef(Some(_)), WastRetCore::RefI31 | WastRetCore::RefI31Shared) => {
+                got.as_object().is_some_and(|object| object.as_i31().is_some())
+            }
+            (Val::AnyRef(Some(_)), WastRetCore::RefStruct) => got
+                .as_object()
+                .is_some_and(|object| matches!(object.heap_type(), HeapType::ConcreteStruct(_))),
+            (Val::AnyRef(Some(_)), WastRetCore::RefArray) => got
+                .as_object()
+                .is_some_and(|object| matches!(object.heap_type(), HeapType::ConcreteArray(_))),
             (got, WastRetCore::Either(options)) => {
                 options.iter().any(|option| self.matches(got, option))
             }
@@ -376,15 +481,18 @@ fn is_about_null(message: &str, trap: &Trap) -> bool {
     is_null && trap.code() == Some(TrapCode::NullReference)
 }
 
-fn is_null(wanted: &Option<wast::core::HeapType>, got: HeapType) -> bool {
+fn is_null(wanted: &Option<wast::core::HeapType>, got: Family) -> bool {
+    use AbstractHeapType as A;
     match wanted {
         None => true,
         Some(wast::core::HeapType::Abstract { ty, .. }) => match ty {
-            AbstractHeapType::Func | AbstractHeapType::NoFunc => got == HeapType::Func,
-            AbstractHeapType::Extern | AbstractHeapType::NoExtern => got == HeapType::Extern,
-            _ => false,
+            A::Func | A::NoFunc => got == Family::Func,
+            A::Extern | A::NoExtern => got == Family::Extern,
+            A::Exn | A::NoExn => got == Family::Exn,
+            A::Any | A::None | A::Eq | A::I31 | A::Struct | A::Array => got == Family::Any,
+            A::Cont | A::NoCont => false,
         },
-        Some(_) => got == HeapType::Func,
+        Some(_) => matches!(got, Family::Func | Family::Any),
     }
 }
 
@@ -459,9 +567,13 @@ fn define_spectest(linker: &mut Linker) -> Result<(), Error> {
         linker.define(MODULE, name, Global::new(&store, ty, &value)?);
     }
     let limits = Limits { min: 10, max: Some(20) };
-    let ty = TableType { element: RefType::FUNC, limits };
+    let ty = TableType::new(RefType::FUNC, limits);
     linker.define(MODULE, "table", Table::new(&store, ty, &Val::FuncRef(None))?);
-    let limits = Limits { min: 1, max: Some(2) };
-    linker.define(MODULE, "memory", Memory::new(&store, MemoryType { limits })?);
+    let ty = TableType { address: AddressType::I64, ..ty };
+    linker.define(MODULE, "table64", Table::new(&store, ty, &Val::FuncRef(None))?);
+    let ty = MemoryType::new(Limits { min: 1, max: Some(2) });
+    linker.define(MODULE, "memory", Memory::new(&store, ty)?);
+    let ty = MemoryType { shared: true, ..ty };
+    linker.define(MODULE, "shared_memory", Memory::new(&store, ty)?);
     Ok(())
 }

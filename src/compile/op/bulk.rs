@@ -4,6 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use crate::abi::libcalls::Libcall;
 use crate::compile::function::Translator;
+use crate::compile::heap::wide;
 
 /// Calls a libcall whose row is: immediates, then destination, source and length from the stack.
 pub(super) fn copy(t: &mut Translator, libcall: Libcall, to: u32, from: u32) {
@@ -26,9 +27,4 @@ pub(super) fn drop_segment(t: &mut Translator, libcall: Libcall, segment: u32) {
 /// An immediate as an argument.
 pub(super) fn index(t: &mut Translator, index: u32) -> Value {
     t.b.ins().iconst(types::I32, i64::from(index))
-}
-
-/// A 32-bit operand in the 64 bits that libcalls take.
-pub(super) fn wide(t: &mut Translator, value: Value) -> Value {
-    t.b.ins().uextend(types::I64, value)
 }

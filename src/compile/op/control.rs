@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, Value, types};
 use wasmparser::{BlockType, BrTable};
 
-use super::fuel;
+use super::{fuel, hint};
 use crate::abi::layout::offset;
 use crate::compile::CompileError;
 use crate::compile::env::{POINTER, constant_flags};
@@ -99,11 +99,18 @@ pub(super) fn if_(t: &mut Translator, ty: BlockType) -> Result<(), CompileError>
     let params = t.stack[height..].to_vec();
     let kind = FrameKind::If { otherwise, params };
     t.control.push(Frame { kind, target, arity: results.len(), height, branched: false });
+    match t.hints.here() {
+        Some(true) => t.hints.unlikely(otherwise),
+        Some(false) => hint::begin_cold(t, then),
+        None => {}
+    }
     Ok(())
 }
 
 pub(super) fn else_(t: &mut Translator) {
     let mut frame = t.control.pop().expect("validation has matched `else` with `if`");
+    hint::end_cold(t);
+    let mut cold = None;
     if let FrameKind::If { otherwise, params } = frame.kind {
         if t.reachable {
             jump(t, &mut frame.branched, frame.target, frame.arity);
@@ -113,12 +120,17 @@ pub(super) fn else_(t: &mut Translator) {
         t.b.switch_to_block(otherwise);
         t.reachable = true;
         frame.kind = FrameKind::Else;
+        cold = t.hints.is_unlikely(otherwise).then_some(otherwise);
     }
     t.control.push(frame);
+    if let Some(otherwise) = cold {
+        hint::begin_cold(t, otherwise);
+    }
 }
 
 pub(super) fn end(t: &mut Translator) {
     let mut frame = t.control.pop().expect("validation has matched `end` with a block");
+    hint::end_cold(t);
     match frame.kind {
         FrameKind::Dead => {
             t.stack.truncate(frame.height);
@@ -137,6 +149,9 @@ pub(super) fn end(t: &mut Translator) {
             t.stack.truncate(frame.height);
             t.stack.extend(params);
             t.b.switch_to_block(otherwise);
+            if t.hints.is_unlikely(otherwise) {
+                t.b.set_cold_block(otherwise);
+            }
             jump(t, &mut frame.branched, frame.target, frame.arity);
         }
         FrameKind::Block | FrameKind::Else => {
@@ -147,10 +162,14 @@ pub(super) fn end(t: &mut Translator) {
     }
     t.stack.truncate(frame.height);
     t.b.seal_block(frame.target);
-    t.reachable = frame.branched;
-    if frame.branched {
+    let unlikely = !frame.branched && t.hints.is_unlikely(frame.target);
+    t.reachable = frame.branched || unlikely;
+    if t.reachable {
         t.b.switch_to_block(frame.target);
         t.stack.extend_from_slice(t.b.block_params(frame.target));
+    }
+    if unlikely {
+        hint::begin_cold(t, frame.target);
     }
 }
 
@@ -187,11 +206,21 @@ pub(super) fn br_if(t: &mut Translator, depth: u32) {
 
 /// Branches out of `depth` blocks when `condition` is not zero.
 pub(super) fn branch_if(t: &mut Translator, condition: Value, depth: u32) {
-    let (target, arity) = target(t, depth);
+    let (target, arity) = if t.hints.here() == Some(false) {
+        let frame = frame_at(t, depth);
+        let (target, arity) = (frame.target, frame.arity);
+        t.hints.unlikely(target);
+        (target, arity)
+    } else {
+        target(t, depth)
+    };
     let args = t.branch_args(arity);
     let next = t.b.create_block();
     t.b.ins().brif(condition, target, &args, next, &[]);
     t.switch_to_sealed(next);
+    if t.hints.here() == Some(true) {
+        hint::begin_cold(t, next);
+    }
 }
 
 pub(super) fn br_table(t: &mut Translator, targets: &BrTable) -> Result<(), CompileError> {

@@ -27,6 +27,8 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::BrTable { .. }
             | Op::BrOnNull { .. }
             | Op::BrOnNonNull { .. }
+            | Op::BrOnCast { .. }
+            | Op::BrOnCastFail { .. }
             | Op::Return
             | Op::Call { .. }
             | Op::CallIndirect { .. }
@@ -41,6 +43,14 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::TableFill { .. }
             | Op::TableInit { .. }
             | Op::TableGrow { .. }
+            | Op::ArrayNew { .. }
+            | Op::ArrayNewDefault { .. }
+            | Op::ArrayNewData { .. }
+            | Op::ArrayNewElem { .. }
+            | Op::ArrayFill { .. }
+            | Op::ArrayCopy { .. }
+            | Op::ArrayInitData { .. }
+            | Op::ArrayInitElem { .. }
     );
     if leads_elsewhere {
         consume(t);

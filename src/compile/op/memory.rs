@@ -1,22 +1,27 @@
 //! Loads, stores and sizes of linear memories (core spec, section 4.4.7).
 
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::FuncInstBuilder;
 use wasmparser::{MemArg, MemArgTarget};
 
+use super::bulk;
 use crate::abi::libcalls::Libcall;
 use crate::compile::function::Translator;
 use crate::compile::heap::{self, Address};
-use crate::wasm::{MemoryIndex, PAGE_SIZE};
+use crate::wasm::MemoryIndex;
 
 /// The address that an instruction with `memarg` accesses at the index on the stack.
 pub(super) fn address(t: &mut Translator, memarg: &MemArg, size: u32) -> Address {
-    let index = t.pop();
+    let at = t.pop();
+    heap::address(t, index(memarg), at, memarg.offset, u64::from(size))
+}
+
+/// The memory that an instruction with `memarg` accesses.
+pub(super) fn index(memarg: &MemArg) -> MemoryIndex {
     let MemArgTarget::Memory(memory) = memarg.target else {
         unreachable!("validation refuses accesses to arrays")
     };
-    let memory = MemoryIndex::from_u32(memory);
-    heap::address(t, memory, index, memarg.offset, u64::from(size))
+    MemoryIndex::from_u32(memory)
 }
 
 /// Loads a whole value.
@@ -54,19 +59,20 @@ pub(super) fn store_low(t: &mut Translator, memarg: &MemArg, ty: Type) {
 }
 
 pub(super) fn size(t: &mut Translator, memory: u32) {
-    let len = heap::memory_len(t, MemoryIndex::from_u32(memory));
-    let shift = i64::from(PAGE_SIZE.trailing_zeros());
-    let pages = t.b.ins().ushr_imm_u(len, shift);
-    let pages = t.b.ins().ireduce(types::I32, pages);
+    let memory = MemoryIndex::from_u32(memory);
+    let ty = heap::memory_type(t, memory);
+    let len = heap::memory_len(t, memory);
+    let pages = t.b.ins().ushr_imm_u(len, i64::from(ty.page_size_log2));
+    let pages = heap::narrow(t, pages, ty.address);
     t.push(pages);
 }
 
 pub(super) fn grow(t: &mut Translator, memory: u32) {
     let delta = t.pop();
-    let delta = t.b.ins().uextend(types::I64, delta);
-    let memory = t.b.ins().iconst(types::I32, i64::from(memory));
-    let before = t.env.libcall(t.b, Libcall::memory_grow, &[memory, delta]);
+    let ty = heap::memory_type(t, MemoryIndex::from_u32(memory));
+    let args = [bulk::index(t, memory), heap::wide(t, delta)];
+    let before = t.env.libcall(t.b, Libcall::memory_grow, &args);
     let before = before.expect("memory_grow returns a value");
-    let before = t.b.ins().ireduce(types::I32, before);
+    let before = heap::narrow(t, before, ty.address);
     t.push(before);
 }

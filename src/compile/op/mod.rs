@@ -1,22 +1,27 @@
 //! Operators: one line each here, their meaning in the family's file.
 
+mod atomic;
 mod bulk;
 mod call;
 mod cast;
 pub(super) mod control;
 mod convert;
 mod fuel;
+pub(super) mod hint;
 mod memory;
 mod numeric;
+mod object;
 mod reference;
 mod simd;
 mod table;
 mod variable;
+mod wide;
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, types::*};
 use wasmparser::Operator;
 
+use self::object::Extend;
 use super::CompileError;
 use super::function::Translator;
 use crate::abi::libcalls::Libcall;
@@ -142,6 +147,63 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::RefAsNonNull => reference::as_non_null(t),
         Op::BrOnNull { relative_depth } => reference::br_on_null(t, *relative_depth),
         Op::BrOnNonNull { relative_depth } => reference::br_on_non_null(t, *relative_depth),
+        Op::RefEq => numeric::compare(t, IntCC::Equal),
+        Op::RefTestNonNull { hty } => cast::ref_test(t, false, *hty)?,
+        Op::RefTestNullable { hty } => cast::ref_test(t, true, *hty)?,
+        Op::RefCastNonNull { hty } => cast::ref_cast(t, false, *hty)?,
+        Op::RefCastNullable { hty } => cast::ref_cast(t, true, *hty)?,
+        Op::BrOnCast { relative_depth, to_ref_type, .. } => {
+            cast::br_on_cast(t, *relative_depth, *to_ref_type, false)?
+        }
+        Op::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+            cast::br_on_cast(t, *relative_depth, *to_ref_type, true)?
+        }
+
+        Op::StructNew { struct_type_index } => object::struct_new(t, *struct_type_index),
+        Op::StructNewDefault { struct_type_index } => {
+            object::struct_new_default(t, *struct_type_index)
+        }
+        Op::StructGet { struct_type_index, field_index }
+        | Op::StructGetU { struct_type_index, field_index } => {
+            object::struct_get(t, *struct_type_index, *field_index, Extend::Unsigned)
+        }
+        Op::StructGetS { struct_type_index, field_index } => {
+            object::struct_get(t, *struct_type_index, *field_index, Extend::Signed)
+        }
+        Op::StructSet { struct_type_index, field_index } => {
+            object::struct_set(t, *struct_type_index, *field_index)
+        }
+        Op::ArrayNew { array_type_index } => object::array_new(t, *array_type_index),
+        Op::ArrayNewDefault { array_type_index } => object::array_new_default(t, *array_type_index),
+        Op::ArrayNewFixed { array_type_index, array_size } => {
+            object::array_new_fixed(t, *array_type_index, *array_size)?
+        }
+        Op::ArrayNewData { array_type_index: ty, array_data_index } => {
+            object::array_new_segment(t, Libcall::array_new_data, *ty, *array_data_index)
+        }
+        Op::ArrayNewElem { array_type_index: ty, array_elem_index } => {
+            object::array_new_segment(t, Libcall::array_new_elem, *ty, *array_elem_index)
+        }
+        Op::ArrayGet { array_type_index } | Op::ArrayGetU { array_type_index } => {
+            object::array_get(t, *array_type_index, Extend::Unsigned)
+        }
+        Op::ArrayGetS { array_type_index } => {
+            object::array_get(t, *array_type_index, Extend::Signed)
+        }
+        Op::ArraySet { array_type_index } => object::array_set(t, *array_type_index),
+        Op::ArrayLen => object::array_len(t),
+        Op::ArrayFill { .. } => object::array_fill(t),
+        Op::ArrayCopy { .. } => object::array_copy(t),
+        Op::ArrayInitData { array_data_index, .. } => {
+            object::array_init(t, Libcall::array_init_data, *array_data_index)
+        }
+        Op::ArrayInitElem { array_elem_index, .. } => {
+            object::array_init(t, Libcall::array_init_elem, *array_elem_index)
+        }
+        Op::RefI31 => object::i31_new(t),
+        Op::I31GetS => object::i31_get(t, Extend::Signed),
+        Op::I31GetU => object::i31_get(t, Extend::Unsigned),
+        Op::AnyConvertExtern | Op::ExternConvertAny => object::convert(t),
 
         Op::I32Const { value } => numeric::i32_const(t, *value),
         Op::I64Const { value } => numeric::i64_const(t, *value),
@@ -187,6 +249,11 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I32Extend8S | Op::I64Extend8S => numeric::extend_low(t, I8),
         Op::I32Extend16S | Op::I64Extend16S => numeric::extend_low(t, I16),
         Op::I64Extend32S => numeric::extend_low(t, I32),
+
+        Op::I64Add128 => wide::binary(t, |b, x, y| b.iadd(x, y)),
+        Op::I64Sub128 => wide::binary(t, |b, x, y| b.isub(x, y)),
+        Op::I64MulWideS => wide::multiply(t, |b, ty, x| b.sextend(ty, x)),
+        Op::I64MulWideU => wide::multiply(t, |b, ty, x| b.uextend(ty, x)),
 
         Op::F32Abs | Op::F64Abs => numeric::unary(t, |b, x| b.fabs(x)),
         Op::F32Neg | Op::F64Neg => numeric::unary(t, |b, x| b.fneg(x)),
@@ -242,7 +309,11 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::F64ReinterpretI64 => convert::reinterpret(t, F64),
 
         // What is left is vectors, or of a proposal that validation refuses.
-        other => simd::translate(t, other)?,
+        other => {
+            if !atomic::translate(t, other) {
+                simd::translate(t, other)?;
+            }
+        }
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types};
 
-use super::bulk::{index, wide};
+use super::bulk::index;
 use crate::abi::layout::{element_size, offset};
 use crate::abi::libcalls::Libcall;
 use crate::compile::env::{POINTER, clif_type, constant_flags};
 use crate::compile::function::Translator;
+use crate::compile::heap::{narrow, wide};
 use crate::wasm::{TableIndex, TrapCode, ValType};
 
 fn element_type(t: &Translator, table: TableIndex) -> Type {
@@ -71,27 +72,24 @@ pub(super) fn set(t: &mut Translator, table: u32) {
 }
 
 pub(super) fn size(t: &mut Translator, table: u32) {
-    let len = len(t, TableIndex::from_u32(table));
-    let len = t.b.ins().ireduce(types::I32, len);
+    let table = TableIndex::from_u32(table);
+    let len = len(t, table);
+    let len = narrow(t, len, t.env.source.module.tables[table].address);
     t.push(len);
 }
 
 pub(super) fn grow(t: &mut Translator, table: u32) {
     let (value, delta) = t.pop2();
-    let args = [index(t, table), wide(t, delta), reference_bits(t, value)];
+    let args = [index(t, table), wide(t, delta), wide(t, value)];
     let before = t.env.libcall(t.b, Libcall::table_grow, &args);
     let before = before.expect("table_grow returns a value");
-    let before = t.b.ins().ireduce(types::I32, before);
+    let ty = t.env.source.module.tables[TableIndex::from_u32(table)];
+    let before = narrow(t, before, ty.address);
     t.push(before);
 }
 
 pub(super) fn fill(t: &mut Translator, table: u32) {
     let (dst, value, len) = t.pop3();
-    let args = [index(t, table), wide(t, dst), reference_bits(t, value), wide(t, len)];
+    let args = [index(t, table), wide(t, dst), wide(t, value), wide(t, len)];
     t.env.libcall(t.b, Libcall::table_fill, &args);
-}
-
-/// A reference of either kind in the 64 bits that libcalls take.
-fn reference_bits(t: &mut Translator, value: Value) -> Value {
-    if t.type_of(value) == types::I32 { wide(t, value) } else { value }
 }

@@ -1,5 +1,6 @@
 //! Memories and data segments. Bounds are checked before anything is written (core spec, section
-//! 4.4.7). Long operations can be interrupted, and then are done in part.
+//! 4.4.7). Long operations can be interrupted, and then are done in part. Other threads may access a
+//! shared memory meanwhile: its bytes are only ever touched through raw pointers.
 
 use std::ptr;
 
@@ -132,7 +133,7 @@ pub(in crate::vm) unsafe fn data_drop(context: *mut VMContext, data: u32) -> Res
 /// # Safety
 ///
 /// The context is that of the running instance.
-unsafe fn at<'a>(context: *mut VMContext, memory: u32) -> &'a Memory {
+pub(super) unsafe fn at<'a>(context: *mut VMContext, memory: u32) -> &'a Memory {
     // SAFETY: the caller's contract.
     unsafe { instance(context) }.memory(MemoryIndex::from_u32(memory))
 }

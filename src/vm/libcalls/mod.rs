@@ -1,6 +1,8 @@
 //! The bodies of libcalls, by family. Their names and types are rows of [`crate::abi::libcalls`].
 
+mod atomic;
 mod memory;
+mod object;
 mod raise;
 mod table;
 
@@ -53,7 +55,12 @@ for_each_libcall!(bodies);
 
 /// One function for each row.
 mod body {
+    pub(super) use super::atomic::{memory_notify, memory_wait32, memory_wait64};
     pub(super) use super::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
+    pub(super) use super::object::{
+        array_copy, array_fill, array_init_data, array_init_elem, array_new, array_new_data,
+        array_new_elem, heap_allocate,
+    };
     pub(super) use super::raise::{raise, raise_host_error, raise_stack_overflow};
     pub(super) use super::table::{elem_drop, table_copy, table_fill, table_grow, table_init};
 }

@@ -10,7 +10,7 @@ mod handle;
 pub use handle::{EntityKind, Handle, StoreRc};
 
 use std::any::Any;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::collections::HashMap;
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{self, NonNull};
@@ -20,15 +20,18 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
 use crate::vm::budget::Budgets;
-use crate::vm::context::Instance;
+use crate::vm::context::{Image, Instance};
 use crate::vm::enter::{self, Activation, Thread};
 use crate::vm::global::Global;
+use crate::vm::heap::{Heap, Tracer};
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
-use crate::vm::refs::{ExternNode, Externs, ObjectNode};
+use crate::vm::refs::{self, ExternNode, Externs, ObjectNode};
+use crate::vm::shared::SharedMemory;
 use crate::vm::table::Table;
-use crate::wasm::{MemoryType, TableType, TrapCode};
+use crate::vm::types::{TypeRef, TypeTable};
+use crate::wasm::{MemoryType, TableType, TrapCode, TypeId};
 
 /// Settings of a store.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,10 @@ pub struct StoreConfig {
     pub interruptible: bool,
     /// Whether code consumes the store's fuel.
     pub fuel: bool,
+    /// Whether every allocation on the heap collects, to find references that are not kept.
+    pub collect_always: bool,
+    /// The types of the engine, which is alive as long as the store.
+    pub types: TypeTable,
 }
 
 /// What the embedder has attached to the entity at an address.
@@ -62,6 +69,13 @@ pub struct Store {
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
+    pub(in crate::vm) heap: OnceCell<Heap>,
+    /// The types that objects on the heap may have, by the images that have brought them.
+    types: RefCell<HashMap<u64, Box<[TypeRef]>>>,
+    /// The types that objects of the host have.
+    host_types: RefCell<HashMap<TypeId, TypeRef>>,
+    /// How many reasons there are not to collect.
+    held: Cell<usize>,
     nodes: RefCell<Vec<NonNull<Node>>>,
     /// Nodes that nothing needed when something ran; looked at again when nothing does.
     deferred: RefCell<Vec<NonNull<Node>>>,
@@ -143,6 +157,22 @@ impl Node {
         unsafe { &*self.store }
     }
 
+    /// Marks it if it has roots, and says whether it has; otherwise it is not marked any more.
+    pub(in crate::vm) fn begin_marking(&self) -> bool {
+        self.marked.set(self.roots.get() > 0);
+        self.marked.get()
+    }
+
+    /// Marks it; says whether it has been before.
+    pub(in crate::vm) fn mark(&self) -> bool {
+        self.marked.replace(true)
+    }
+
+    /// Whether it is marked.
+    pub(in crate::vm) fn is_marked(&self) -> bool {
+        self.marked.get()
+    }
+
     /// Notes that a reference to something in it may now be anywhere.
     pub(in crate::vm) fn escape(&self) {
         self.escaped.set(true);
@@ -158,12 +188,21 @@ impl Drop for Borrow<'_> {
     }
 }
 
+/// See [`Store::hold`].
+pub struct Hold<'a>(&'a Store);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.held.set(self.0.held.get() - 1);
+    }
+}
+
 /// A memory that the host has made.
 #[repr(C)]
 pub struct HostMemory {
     node: Node,
     memory: Memory,
-    _vm: Box<VMMemory>,
+    _vm: Option<Box<VMMemory>>,
 }
 
 /// A table that the host has made.
@@ -191,6 +230,10 @@ impl Store {
             exit_pc: 0,
             interrupt: interrupt.word(),
             fuel: 0,
+            heap_base: ptr::null_mut(),
+            heap_next: 0,
+            heap_end: 0,
+            types: config.types.as_vm(),
         };
         StoreRc(ManuallyDrop::new(Rc::new(Store {
             vm: UnsafeCell::new(vm),
@@ -202,6 +245,10 @@ impl Store {
             borrowed: Cell::new(false),
             host_error: Cell::new(None),
             externs: RefCell::default(),
+            heap: OnceCell::new(),
+            types: RefCell::default(),
+            host_types: RefCell::default(),
+            held: Cell::new(0),
             nodes: RefCell::default(),
             deferred: RefCell::default(),
             waiting: Cell::new(0),
@@ -306,12 +353,22 @@ impl Store {
         let mut vm = Box::new(VMMemory { base: ptr::null_mut(), len: 0 });
         let budget = &self.budgets.memory;
         let memory = Memory::new(ty, &self.config.memory, budget, NonNull::from(&mut *vm))?;
+        Ok(self.adopt_memory(memory, Some(vm)))
+    }
+
+    /// Takes a share of a memory that other stores may have too.
+    pub fn share_memory(&self, memory: Arc<SharedMemory>) -> Handle {
+        self.adopt_memory(Memory::of_shared(memory, &self.budgets.memory), None)
+    }
+
+    /// `vm` is the memory's, if it needs it.
+    fn adopt_memory(&self, memory: Memory, vm: Option<Box<VMMemory>>) -> Handle {
         let node = Node::new(self, NodeKind::Memory);
         let host = leak(Box::new(HostMemory { node, memory, _vm: vm }));
         // SAFETY: as `adopt` wants it; the node stays alive under the new handle.
         unsafe {
             self.adopt(host.cast());
-            Ok(Handle::new(host.cast(), EntityKind::Memory, NonNull::from(&host.as_ref().memory)))
+            Handle::new(host.cast(), EntityKind::Memory, NonNull::from(&host.as_ref().memory))
         }
     }
 
@@ -384,7 +441,35 @@ impl Store {
 
     /// Whether this is no time to free anything.
     fn is_busy(&self) -> bool {
-        self.is_entered() || self.freeing.get()
+        self.is_entered() || self.freeing.get() || self.held.get() > 0
+    }
+
+    /// Keeps the store from freeing and moving anything until what is returned is dropped.
+    pub fn hold(&self) -> Hold<'_> {
+        self.held.set(self.held.get() + 1);
+        Hold(self)
+    }
+
+    /// Prepares for objects of a type.
+    ///
+    /// # Errors
+    ///
+    /// A message when there is no address space for a heap.
+    pub fn admit_type(&self, ty: &TypeRef) -> Result<(), String> {
+        self.need_heap()?;
+        self.host_types.borrow_mut().entry(ty.id()).or_insert_with(|| ty.clone());
+        Ok(())
+    }
+
+    /// Prepares for objects of an image's types.
+    ///
+    /// # Errors
+    ///
+    /// A message when there is no address space for a heap.
+    pub(in crate::vm) fn admit_objects(&self, image: &Image) -> Result<(), String> {
+        self.need_heap()?;
+        self.types.borrow_mut().entry(image.serial()).or_insert_with(|| image.types().into());
+        Ok(())
     }
 
     /// Frees what has become unreachable: what can be freed at once, and the rest if so much is
@@ -438,37 +523,14 @@ impl Store {
             return;
         }
         self.waiting.set(0);
-        let unmarked = self.mark();
+        let (unmarked, cost) = self.mark_all();
+        self.mark_cost.set(cost);
         self.free(unmarked);
     }
 
-    /// Marks from the roots; what is left.
-    fn mark(&self) -> Vec<NonNull<Node>> {
-        let nodes = self.nodes.borrow();
-        let mut cost = nodes.len();
-        let mut grey = Vec::new();
-        for node in nodes.iter() {
-            // SAFETY: the store's nodes are live.
-            let head = unsafe { node.as_ref() };
-            head.marked.set(head.roots.get() > 0);
-            if head.marked.get() {
-                grey.push(*node);
-            }
-        }
-        while let Some(node) = grey.pop() {
-            // SAFETY: as above; edges lead to live nodes.
-            unsafe {
-                trace(node, &mut |to| {
-                    cost += 1;
-                    if !to.as_ref().marked.replace(true) {
-                        grey.push(to);
-                    }
-                });
-            }
-        }
-        self.mark_cost.set(cost);
-        // SAFETY: the store's nodes are live.
-        nodes.iter().copied().filter(|node| !unsafe { node.as_ref() }.marked.get()).collect()
+    /// The nodes that there are.
+    pub(in crate::vm) fn nodes(&self) -> Vec<NonNull<Node>> {
+        self.nodes.borrow().clone()
     }
 
     /// Frees these nodes and whatever only they needed; then drops what belongs to the embedder.
@@ -540,27 +602,26 @@ impl Store {
     }
 }
 
-/// Calls `visit` for every node that `node` refers to.
+/// Tells what `node` refers to.
 ///
 /// # Safety
 ///
-/// The node is live and no code of its store runs.
-unsafe fn trace(node: NonNull<Node>, visit: &mut dyn FnMut(NonNull<Node>)) {
+/// The node is live, and the references in it are.
+pub(in crate::vm) unsafe fn trace(node: NonNull<Node>, tracer: &mut dyn Tracer) {
     // SAFETY: the kind says what the node is (contract of `adopt`).
     unsafe {
         match node.as_ref().kind {
-            NodeKind::Instance => node.cast::<Instance>().as_ref().trace(visit),
+            NodeKind::Instance => node.cast::<Instance>().as_ref().trace(tracer),
             NodeKind::Table => {
-                let host = node.cast::<HostTable>().as_ref();
-                super::refs::trace_table(host.node.store(), &host.table, visit);
+                refs::trace_table(&node.cast::<HostTable>().as_ref().table, tracer);
             }
             NodeKind::Global => {
-                let host = node.cast::<HostGlobal>().as_ref();
-                let (vm, ty) = (host.global.vm(), host.global.ty().content);
-                super::refs::trace_global(host.node.store(), vm, ty, visit);
+                let global = &node.cast::<HostGlobal>().as_ref().global;
+                refs::trace_global(global.vm(), global.ty().content, tracer);
             }
-            NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(visit),
-            NodeKind::Func | NodeKind::Memory | NodeKind::Object => {}
+            NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(tracer),
+            NodeKind::Object => node.cast::<ObjectNode>().as_ref().trace(tracer),
+            NodeKind::Func | NodeKind::Memory => {}
         }
     }
 }

@@ -110,6 +110,36 @@ impl Mapping {
         self.protect(range, libc::PROT_READ | libc::PROT_EXEC)
     }
 
+    /// A mapping of `len` bytes that begins with the first `used` bytes of this one, whole pages
+    /// that are writable; the rest is inaccessible. Costs little however many bytes those are:
+    /// pages are moved, not copied, and what nobody has touched takes no memory afterwards either.
+    ///
+    /// # Errors
+    ///
+    /// This mapping as it was, when the system cannot do that.
+    pub fn enlarge(self, used: usize, len: usize) -> Result<Mapping, Mapping> {
+        assert!(used <= self.len && self.len <= len);
+        if used == 0 {
+            return Err(self);
+        }
+        // SAFETY: the range is a part of this mapping, and nobody uses it meanwhile.
+        let new = unsafe { libc::mremap(self.base().cast(), used, len, libc::MREMAP_MAYMOVE) };
+        if new == libc::MAP_FAILED {
+            return Err(self);
+        }
+        let new = NonNull::new(new.cast()).expect("the system maps nothing at address 0");
+        // What has been moved is not ours any more where it was.
+        let rest = mem::ManuallyDrop::new(self);
+        if rest.len > used {
+            // SAFETY: the range is the end of the old mapping, which nobody uses.
+            unsafe { libc::munmap(rest.base().add(used).cast(), rest.len - used) };
+        }
+        let enlarged = Mapping { base: new, len };
+        // Should this fail, there is more to access than there has to be.
+        let _ = enlarged.protect(used..len, libc::PROT_NONE);
+        Ok(enlarged)
+    }
+
     fn protect(&self, range: Range<usize>, protection: i32) -> io::Result<()> {
         assert!(range.start <= range.end && range.end <= self.len);
         if range.is_empty() {
@@ -120,6 +150,16 @@ impl Mapping {
             unsafe { libc::mprotect(self.base().add(range.start).cast(), range.len(), protection) };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
+}
+
+/// Gives the memory of a range of whole pages back to the system; it is zero when it is used again.
+pub fn discard(mapping: &Mapping, range: Range<usize>) {
+    assert!(range.start <= range.end && range.end <= mapping.len);
+    // SAFETY: the range lies within the mapping (asserted), which is ours and whose contents the
+    // caller does not need. A refusal only means that the memory stays.
+    unsafe {
+        libc::madvise(mapping.base().add(range.start).cast(), range.len(), libc::MADV_DONTNEED)
+    };
 }
 
 impl Drop for Mapping {
@@ -364,6 +404,29 @@ mod tests {
         unsafe {
             write.base().write(0x42);
             assert_eq!(exec.base().read(), 0x42);
+        }
+    }
+
+    #[test]
+    fn enlarging_keeps_bytes_however_often() {
+        let step = 16 * page_size();
+        let mut mapping = Mapping::reserve(step).unwrap();
+        for round in 0..20usize {
+            let used = step * round;
+            if round > 0 {
+                // Somebody else's memory is not in the way.
+                let _other = Mapping::reserve(step).unwrap();
+                mapping = mapping.enlarge(used, used + step).expect("Linux can");
+            }
+            mapping.make_writable(used..used + step).unwrap();
+            // SAFETY: so many bytes are writable.
+            unsafe {
+                mapping.base().add(used).write(round as u8 + 1);
+                for before in 0..=round {
+                    assert_eq!(mapping.base().add(step * before).read(), before as u8 + 1);
+                    assert_eq!(mapping.base().add(step * before + step - 1).read(), 0);
+                }
+            }
         }
     }
 

@@ -54,8 +54,36 @@ pub(in crate::vm) fn caller(store: &Store) -> Option<Handle> {
     caller
 }
 
-/// Visits the frames until `visit` says that it is enough.
+/// Visits every reference of 32 bits in the frames of a store that is left for a libcall or for the
+/// host, except to functions.
+pub(in crate::vm) fn roots(store: &Store, visit: &mut dyn FnMut(*mut u32)) {
+    walk_raw(store, Start::LeftWasm, &mut |pc, fp, _| {
+        // SAFETY: the code is running, so its space is live.
+        let found = registry::find(pc).and_then(|space| unsafe { &*space }.lookup(pc));
+        if let Some((record, offset)) = found {
+            for below in record.sites.roots_at(offset) {
+                visit(fp.wrapping_sub(below as usize) as *mut u32);
+            }
+        }
+        true
+    });
+}
+
+/// Visits the functions that are running until `visit` says that it is enough.
 fn walk(store: &Store, start: Start, visit: &mut dyn FnMut(Frame) -> bool) {
+    walk_raw(store, start, &mut |pc, fp, context| {
+        // SAFETY: the frame is live, and without a context of its own if one is given.
+        unsafe { frame_at(pc, fp, context) }.is_none_or(&mut *visit)
+    });
+}
+
+/// Visits the frames until `visit` says that it is enough: program counter, frame pointer, and the
+/// context of a frame that does not have it yet.
+fn walk_raw(
+    store: &Store,
+    start: Start,
+    visit: &mut dyn FnMut(usize, usize, Option<*mut VMContext>) -> bool,
+) {
     // SAFETY: only the thread that is in the store walks over its frames.
     let left_at = unsafe { ((*store.vm()).exit_pc, (*store.vm()).exit_fp) };
     let (mut pc, mut fp) = match start {
@@ -73,10 +101,7 @@ fn walk(store: &Store, start: Start, visit: &mut dyn FnMut(Frame) -> bool) {
         while !activation.is_null() {
             let end = (*activation).vm.resume_fp;
             while fp != end {
-                let context = prologue_context.take();
-                if let Some(frame) = frame_at(pc, fp, context)
-                    && !visit(frame)
-                {
+                if !visit(pc, fp, prologue_context.take()) {
                     return;
                 }
                 (fp, pc) = arch::caller(fp);

@@ -52,11 +52,16 @@ pub(super) fn add_pairs(t: &mut Translator, ty: Type, low: Widen, high: Widen) {
 /// Products of neighbouring lanes, added in pairs.
 pub(super) fn dot(t: &mut Translator) {
     let (x, y) = pop2(t, types::I16X8);
+    let value = dot_of(t, x, y);
+    t.push(value);
+}
+
+/// Products of neighbouring 16-bit lanes, added in pairs.
+pub(super) fn dot_of(t: &mut Translator, x: Value, y: Value) -> Value {
     let [low, high] = [LOW_S, HIGH_S].map(|widen| {
         let x = widen(t.b, x);
         let y = widen(t.b, y);
         t.b.ins().imul(x, y)
     });
-    let value = t.b.ins().iadd_pairwise(low, high);
-    t.push(value);
+    t.b.ins().iadd_pairwise(low, high)
 }

@@ -1,7 +1,7 @@
 //! Comparing vectors, and what is chosen by comparison.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Type, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use super::{binary, pop, pop2};
 use crate::compile::function::Translator;
@@ -31,16 +31,19 @@ pub(super) fn all_true(t: &mut Translator, ty: Type) {
 pub(super) fn pseudo_min(t: &mut Translator, ty: Type) {
     let (x, y) = pop2(t, ty);
     let smaller = t.b.ins().fcmp(FloatCC::LessThan, y, x);
-    let smaller = t.cast(smaller, ty);
-    let value = t.b.ins().bitselect(smaller, y, x);
-    t.push(value);
+    choose(t, smaller, y, x);
 }
 
 /// Lane by lane `x < y ? y : x`.
 pub(super) fn pseudo_max(t: &mut Translator, ty: Type) {
     let (x, y) = pop2(t, ty);
     let larger = t.b.ins().fcmp(FloatCC::LessThan, x, y);
-    let larger = t.cast(larger, ty);
-    let value = t.b.ins().bitselect(larger, y, x);
+    choose(t, larger, y, x);
+}
+
+/// Lane by lane `condition ? x : y`, for the result of a comparison.
+pub(super) fn choose(t: &mut Translator, condition: Value, x: Value, y: Value) {
+    let mask = t.cast(condition, t.type_of(x));
+    let value = t.b.ins().bitselect(mask, x, y);
     t.push(value);
 }

@@ -4,6 +4,7 @@ mod arith;
 mod compare;
 mod convert;
 mod lane;
+mod relaxed;
 
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value, condcodes::FloatCC, condcodes::IntCC, types::*,
@@ -303,6 +304,27 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::F64x2ConvertLowI32x4U => convert::low_to_doubles(t, false),
         Op::F32x4DemoteF64x2Zero => unary(t, F64X2, |b, x| b.fvdemote(x)),
         Op::F64x2PromoteLowF32x4 => unary(t, F32X4, |b, x| b.fvpromote_low(x)),
+
+        Op::I8x16RelaxedSwizzle => relaxed::swizzle(t),
+        Op::I32x4RelaxedTruncF32x4S => relaxed::truncate_signed(t),
+        Op::I32x4RelaxedTruncF32x4U => unary(t, F32X4, |b, x| b.fcvt_to_uint_sat(I32X4, x)),
+        Op::I32x4RelaxedTruncF64x2SZero => relaxed::truncate_doubles_signed(t),
+        Op::I32x4RelaxedTruncF64x2UZero => convert::truncate_doubles(t, false),
+        Op::F32x4RelaxedMadd => relaxed::multiply_add(t, F32X4, false),
+        Op::F32x4RelaxedNmadd => relaxed::multiply_add(t, F32X4, true),
+        Op::F64x2RelaxedMadd => relaxed::multiply_add(t, F64X2, false),
+        Op::F64x2RelaxedNmadd => relaxed::multiply_add(t, F64X2, true),
+        Op::I8x16RelaxedLaneselect => relaxed::lane_select(t, I8X16),
+        Op::I16x8RelaxedLaneselect => relaxed::lane_select(t, I16X8),
+        Op::I32x4RelaxedLaneselect => relaxed::lane_select(t, I32X4),
+        Op::I64x2RelaxedLaneselect => relaxed::lane_select(t, I64X2),
+        Op::F32x4RelaxedMin => relaxed::min(t, F32X4),
+        Op::F32x4RelaxedMax => relaxed::max(t, F32X4),
+        Op::F64x2RelaxedMin => relaxed::min(t, F64X2),
+        Op::F64x2RelaxedMax => relaxed::max(t, F64X2),
+        Op::I16x8RelaxedQ15mulrS => relaxed::q15_multiply(t),
+        Op::I16x8RelaxedDotI8x16I7x16S => relaxed::dot(t),
+        Op::I32x4RelaxedDotI8x16I7x16AddS => relaxed::dot_add(t),
 
         other => return Err(t.unsupported(other)),
     }
