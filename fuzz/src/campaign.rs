@@ -16,7 +16,7 @@ use crate::engines::library::Library;
 use crate::engines::tenon::Tenon;
 use crate::generate;
 use crate::options::{Against, Options};
-use crate::outcome::{ALLOWED, Verdict};
+use crate::outcome::{ALLOWED, CRASH, Verdict};
 use crate::peers::Peers;
 
 /// Seeds that one process works on.
@@ -89,6 +89,14 @@ pub fn one(options: &Options, seed: u64) -> Result<bool, String> {
     })
 }
 
+/// Runs the case of a seed on Tenon and on nothing else.
+pub fn alone(options: &Options, seed: u64) -> Result<bool, String> {
+    with_peers(options, |peers| {
+        let case = case(peers, seed)?;
+        Ok(show(peers.judge_modes(&case)))
+    })
+}
+
 /// Writes the module of a seed, and runs nothing.
 pub fn write_module(options: &Options, seed: u64) -> Result<bool, String> {
     with_peers(options, |peers| {
@@ -157,6 +165,10 @@ struct Tally {
 /// Runs the whole campaign. Whether nothing has failed.
 pub fn run(options: &Options) -> Result<bool, String> {
     let begin = Instant::now();
+    with_peers(options, |peers| {
+        println!("fuzz: {:?}", peers.all_features());
+        Ok(())
+    })?;
     let tally = Mutex::new(Tally::default());
     let next = AtomicU64::new(options.seed);
     let end = options.seed.checked_add(options.count).ok_or("the seeds are too large")?;
@@ -170,6 +182,10 @@ pub fn run(options: &Options) -> Result<bool, String> {
                         break;
                     }
                     batch(options, seed, count, &tally);
+                    let tally = lock(&tally);
+                    if (seed - options.seed).is_multiple_of(10 * SEEDS_OF_A_PROCESS) {
+                        println!("fuzz: {} modules by now, {} failed", tally.same, tally.failed);
+                    }
                 }
             });
         }
@@ -209,9 +225,20 @@ fn batch(options: &Options, seed: u64, count: u64, tally: &Mutex<Tally>) {
         };
         let Some(failure) = failure else { return };
         let failed = last.unwrap_or(seed);
-        report(options, failed, &failure, tally);
+        if options.against == Against::Others && again("alone", options, failed) {
+            lock(tally).count("allowed", CRASH);
+        } else {
+            report(options, failed, &failure, tally);
+        }
         seed = failed + 1;
     }
+}
+
+/// Whether a command on a seed succeeds in a process of its own.
+fn again(command: &str, options: &Options, seed: u64) -> bool {
+    let mut process = Command::new(std::env::current_exe().unwrap_or_default());
+    process.args([command, &seed.to_string()]).args(options.for_same()).stdout(Stdio::null());
+    process.status().is_ok_and(|status| status.success())
 }
 
 /// Counts a failure, and keeps its module.

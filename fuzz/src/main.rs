@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Worker => campaign::work(&options),
         Command::Seed(seed) => campaign::one(&options, *seed),
         Command::File(path) => campaign::file(&options, path),
+        Command::Alone(seed) => campaign::alone(&options, *seed),
         Command::Write(seed) => campaign::write_module(&options, *seed),
         Command::Sizes => sizes::run(&options),
         Command::Size(shape, size) => sizes::one(&options, *shape, *size),

@@ -46,6 +46,8 @@ pub enum Command {
     Sizes,
     /// One of those of `sizes`: its shape and its size.
     Size(usize, u32),
+    /// Runs the case of a seed on Tenon only.
+    Alone(u64),
     /// Writes the module of a seed to a file.
     Write(u64),
 }
@@ -81,6 +83,7 @@ impl Options {
                 let shape = number(&next("the shape")?)? as usize;
                 Command::Size(shape, number(&next("the size")?)? as u32)
             }
+            "alone" => Command::Alone(number(&next("the seed")?)?),
             "write" => Command::Write(number(&next("the seed")?)?),
             other => return Err(format!("there is no command '{other}'")),
         };

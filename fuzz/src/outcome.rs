@@ -79,11 +79,15 @@ pub enum Seen {
 pub type Outcome = Vec<Seen>;
 
 /// What two engines may differ in. A comparison ends there: what follows depends on it.
-pub const ALLOWED: [(&str, &str); 3] = [
+pub const ALLOWED: [(&str, &str); 4] = [
     ("stack", "how deep the stack is, is the engine's own matter"),
     ("resources", "how much memory there is, too; growing and allocating may fail"),
     ("unsupported", "the other engine refuses a valid module: a limit of its own"),
+    ("crash", "the other engine ends the process; Tenon by itself does not"),
 ];
+
+/// The row for a crash of the other engine.
+pub const CRASH: &str = ALLOWED[3].0;
 
 /// What comparing two outcomes has shown.
 pub enum Verdict {

@@ -81,6 +81,11 @@ impl<'a> Peers<'a> {
         }
     }
 
+    /// What Tenon has.
+    pub fn all_features(&self) -> Features {
+        self.features
+    }
+
     /// The features that the module of a seed may have.
     pub fn features(&self, seed: u64) -> Features {
         match self.other(seed) {
@@ -126,7 +131,8 @@ impl<'a> Peers<'a> {
         })
     }
 
-    fn judge_modes(&mut self, case: &Case) -> Verdict {
+    /// Runs a case in all modes of Tenon.
+    pub fn judge_modes(&mut self, case: &Case) -> Verdict {
         let mut first: Option<Outcome> = None;
         let mut verdict = Verdict::Same(0);
         for (mode, engine) in MODES.iter().zip(&mut self.modes) {

@@ -244,7 +244,7 @@ fn locals_set_in_loops(n: u32) -> Vec<u8> {
             s.loop_(BlockType::Empty);
         }
         for i in 1..=n {
-            s.local_get(i).i32_const(1).i32_add().local_tee(i).br_if(i % n).end();
+            s.local_get(i).i32_const(1).i32_add().local_tee(i).br_if(i % (n - i + 1)).end();
         }
         s.local_get(1);
     });

@@ -244,6 +244,13 @@ fn end(code: u8, text: String) -> End {
         8 => Trap::IntegerOverflow,
         9 => Trap::InvalidConversion,
         10 => return End::Stack,
+        14 => Trap::Misaligned,
+        15 => Trap::WaitOnUnshared,
+        16 => Trap::NullReference,
+        17 => Trap::CastFailure,
+        18 => Trap::ArrayOutOfBounds,
+        19 => return End::Resources(text),
+        _ if text == "uncaught exception" => Trap::Exception,
         _ => return End::Other(text),
     })
 }
