@@ -34,9 +34,9 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide headers check check-format check-lints check-rooms \
-  check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak test-install spec demo \
-  guests guests-test guests-emscripten \
+.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap bench-throw headers check check-format \
+  check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
+  test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
@@ -168,6 +168,13 @@ bench-wasi: lib $(PEER) ## measure calls of WASI beside Wasmtime; ROUNDS= choose
 bench-limits: lib ## measure what looking for interrupts and counting fuel cost; ROUNDS= chooses
 	@scripts/need.sh python3=python3
 	python3 benches/run_limits.py $(OUT)/tenon benches/modules/kernels.wasm
+
+bench-heap: lib $(PEER) ## measure the heap and its collector beside Wasmtime; ROUNDS= and OBJECTS= choose
+	PYTHONPATH=target/bench/peers python3 benches/run_heap.py $(OUT)/tenon benches/heap.wat
+
+bench-throw: lib ## measure what throwing and catching costs; ROUNDS= chooses
+	@scripts/need.sh python3=python3
+	python3 benches/run_throw.py $(OUT)/tenon benches/throw.wat
 
 bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
 	@scripts/need.sh python3=python3

@@ -7,7 +7,8 @@ use std::thread;
 
 use tenon::{Config, Engine, Error, Instance, Module, Store, TrapCode, Val};
 
-const MODES: [&[&str]; 3] = [&[], &["--explicit-checks", "--lazy"], &["--memory-reservation", "0"]];
+const MODES: [&[&str]; 4] =
+    [&[], &["--explicit-checks", "--lazy"], &["--memory-reservation", "0"], &["--collect-always"]];
 
 #[test]
 fn scripts_pass() {

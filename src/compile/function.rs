@@ -1,6 +1,9 @@
 //! One function body to machine code: the state of translation and the steps around it.
 
+use std::collections::VecDeque;
+
 use cranelift_codegen::CompiledCode;
+use cranelift_codegen::FinalizedMachExceptionHandler;
 use cranelift_codegen::ir::{
     self, Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, SourceLoc, StackSlot,
     StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
@@ -9,12 +12,12 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
-use super::op::control;
 use super::op::hint::Hints;
+use super::op::{control, exception};
 use super::trampoline::with_stack_check;
-use super::weight::{Effort, weigh};
-use super::{CompileError, Compiler, Scratch, Source, op};
-use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
+use super::weight::{Effort, MOST_VALUES, weigh};
+use super::{CompileError, Compiler, Scratch, Source, legacy, op};
+use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
 use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
@@ -61,19 +64,20 @@ fn generate(
     let body = FunctionBody::new(reader);
 
     let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
-    let isa = if effort.plain { &*compiler.plain } else { &*compiler.isa };
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
     let how = How { effort, checks_stack, hints };
     let translated = translate(&mut builder, compiler, source, ty, &body, how);
-    let context_slot = match translated {
-        Ok(slot) => slot,
+    let (context_slot, most_values) = match translated {
+        Ok(translated) => translated,
         Err(error) => {
             // A builder with an unfinished function cannot be used again.
             scratch.builder = FunctionBuilderContext::new();
             return Err(error);
         }
     };
+    let plain = effort.plain || most_values > MOST_VALUES;
+    let isa = if plain { &*compiler.plain } else { &*compiler.isa };
     builder.finalize(isa.frontend_config());
 
     if let Err(error) = context.compile(isa, &mut Default::default()) {
@@ -123,7 +127,8 @@ fn collect(
 
     let frame = buffer.frame_layout().expect("the code generator reports frames");
     let context_slot = frame.frame_to_fp_offset - frame.stackslots[context_slot].offset;
-    let mut sites = Sites { context_slot, ..Sites::default() };
+    let frame_size = frame.frame_to_fp_offset;
+    let mut sites = Sites { context_slot, frame_size, ..Sites::default() };
     let srclocs = buffer.get_srclocs_sorted();
     let position = |offset: u32| {
         let next = srclocs.partition_point(|loc| loc.start <= offset);
@@ -142,7 +147,17 @@ fn collect(
     }
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
+        for handler in call.exception_handlers {
+            let &FinalizedMachExceptionHandler::Tag(tag, landing) = handler else {
+                unreachable!("handlers are made with tags")
+            };
+            debug_assert_eq!(call.frame_offset, Some(frame_size));
+            let catch = Catch::from_bits(tag.as_u32()).expect("tags of handlers are such bits");
+            sites.handlers.push(Handler { return_offset: call.ret_addr, catch, landing });
+        }
     }
+    // Stable: the handlers of a call stay in their order.
+    sites.handlers.sort_by_key(|handler| handler.return_offset);
     for (return_offset, size, map) in buffer.user_stack_maps() {
         let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
         sites.roots.extend(places);
@@ -158,6 +173,10 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    for handler in &mut code.sites.handlers {
+        handler.return_offset += by;
+        handler.landing += by;
+    }
     code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
@@ -169,7 +188,8 @@ struct How<'a> {
     hints: Hints<'a>,
 }
 
-/// Fills the builder with the function; the slot in which its frames keep their context.
+/// Fills the builder with the function; the slot in which its frames keep their context, and the
+/// most values that its operand stack has.
 fn translate<'a>(
     b: &mut FunctionBuilder<'a>,
     compiler: &Compiler,
@@ -177,7 +197,7 @@ fn translate<'a>(
     ty: &FuncType,
     body: &FunctionBody,
     how: How,
-) -> Result<StackSlot, CompileError> {
+) -> Result<(StackSlot, usize), CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -195,6 +215,11 @@ fn translate<'a>(
         locals: Vec::new(),
         reachable: true,
         consumed: 0,
+        body,
+        tries: Vec::new(),
+        handlers: 0,
+        thrown: None,
+        legacy: None,
         hints: how.hints,
     };
     if !compiler.signals() {
@@ -204,11 +229,13 @@ fn translate<'a>(
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let exit = t.begin_function(ty);
     control::checkpoint(&mut t);
+    let mut most_values = 0;
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
         t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
+        most_values = most_values.max(t.stack.len());
     }
     t.end_function(exit);
 
@@ -221,11 +248,11 @@ fn translate<'a>(
         b.func.layout.remove_inst(keep_context);
         b.func.sized_stack_slots[slot].size = 0;
     }
-    Ok(slot)
+    Ok((slot, most_values))
 }
 
 /// What validation has accepted decodes, but decoding returns a result all the same.
-fn malformed(error: wasmparser::Error) -> CompileError {
+pub(super) fn malformed(error: wasmparser::Error) -> CompileError {
     CompileError(format!("malformed function body: {error}"))
 }
 
@@ -300,6 +327,15 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) reachable: bool,
     /// Fuel for what has been translated since the last that was consumed.
     pub(super) consumed: i64,
+    body: &'b FunctionBody<'b>,
+    /// Which of the open blocks catch exceptions, outermost first.
+    pub(super) tries: Vec<usize>,
+    /// How many handlers calls have been given.
+    pub(super) handlers: usize,
+    /// Where what is thrown lies in the frame.
+    pub(super) thrown: Option<StackSlot>,
+    /// The clauses of the legacy `try`s to come, once there has been one.
+    legacy: Option<VecDeque<legacy::Clauses>>,
     pub(super) hints: Hints<'b>,
 }
 
@@ -334,6 +370,10 @@ pub(super) enum FrameKind {
     If { otherwise: Block, params: Vec<Value> },
     /// The second part of an `if`.
     Else,
+    /// A `try_table`.
+    TryTable(Vec<exception::TableClause>),
+    /// A legacy `try`.
+    Try(exception::LegacyTry),
     /// A block that begins where nothing reaches.
     Dead,
 }
@@ -358,6 +398,15 @@ impl Translator<'_, '_> {
             let values = std::mem::take(&mut self.stack);
             self.b.ins().return_(&values);
         }
+    }
+
+    /// The clauses of the next legacy `try`.
+    pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
+        if self.legacy.is_none() {
+            self.legacy = Some(legacy::clauses(self.body)?);
+        }
+        let next = self.legacy.as_mut().and_then(VecDeque::pop_front);
+        next.ok_or_else(|| CompileError::new("a `try` without clauses"))
     }
 
     /// A new block that takes values of these types.
@@ -406,8 +455,10 @@ impl Translator<'_, '_> {
     }
 
     /// Whether the collector has to find values of this type on the stack.
-    fn is_tracked(&self, ty: ValType) -> bool {
-        let has_heap = self.env.source.module.features.has(Feature::Gc);
+    pub(super) fn is_tracked(&self, ty: ValType) -> bool {
+        let features = self.env.source.module.features;
+        let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
+        let has_heap = users.iter().any(|feature| features.has(*feature));
         has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 

@@ -7,6 +7,7 @@ mod env;
 mod function;
 mod heap;
 mod isa;
+mod legacy;
 mod op;
 mod trampoline;
 mod weight;
@@ -125,6 +126,10 @@ pub struct CompileError(String);
 impl CompileError {
     fn unsupported_cpu(reason: &str) -> CompileError {
         CompileError(format!("no code can be made for this machine: {reason}"))
+    }
+
+    fn new(message: impl Into<String>) -> CompileError {
+        CompileError(message.into())
     }
 
     fn codegen(error: &cranelift_codegen::CodegenError) -> CompileError {

@@ -19,6 +19,9 @@ const DEEPEST_LOOP: usize = 64;
 /// Values of locals that jumps may have to carry, were each to carry all.
 const MOST_JOINS: usize = 2 << 20;
 
+/// Values on the operand stack.
+pub(super) const MOST_VALUES: usize = 1000;
+
 /// Bodies up to this size are not looked at.
 const LIGHT: usize = 512;
 

@@ -619,6 +619,7 @@ modes! {
         config.compilation(Compilation::Lazy).memory_reservation(100_000);
     };
     metered: |config| { config.fuel(true).interruptible(true); };
+    collecting_at_every_allocation: |config| { config.collect_always(true); };
     metered_with_explicit_checks_and_memories_that_move: |config| {
         config.fuel(true).interruptible(true).explicit_checks(true).memory_reservation(100_000);
     };

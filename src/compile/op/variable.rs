@@ -29,7 +29,9 @@ pub(super) fn global_get(t: &mut Translator, index: u32) {
     let index = GlobalIndex::from_u32(index);
     let ty = t.env.source.module.globals[index];
     let (base, offset) = t.env.global(t.b, index);
-    let flags = if ty.mutable { t.env.global_flags(t.b) } else { constant_flags() };
+    // What the collector moves does change, as bits.
+    let changes = ty.mutable || t.is_tracked(ty.content);
+    let flags = if changes { t.env.global_flags(t.b) } else { constant_flags() };
     let value = t.b.ins().load(clif_type(ty.content), flags, base, offset);
     t.push_tracked(value, ty.content);
 }
