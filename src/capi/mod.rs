@@ -25,6 +25,7 @@ mod porttypes;
 mod shared;
 mod store;
 mod table;
+mod tag;
 mod tenon;
 mod trap;
 mod types;

@@ -183,12 +183,11 @@ impl Val {
 fn is_reference_to(store: &Store, object: &Handle, ty: HeapType) -> bool {
     let got = match ty.family() {
         Family::Extern => HeapType::Extern,
-        Family::Exn => HeapType::Exn,
         Family::Func => match Func::of(object) {
             Some(func) => HeapType::ConcreteFunc(func.type_id()),
             None => return false,
         },
-        Family::Any => store.vm().heap_type(object),
+        Family::Any | Family::Exn => store.vm().heap_type(object),
     };
     let reference = |heap| RefType { nullable: false, heap };
     store.engine().types().ref_matches(reference(got), reference(ty))

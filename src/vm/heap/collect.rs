@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 use super::{Heap, KEPT, MOVED};
 use crate::abi::layout::VMFuncRef;
 use crate::abi::object;
+use crate::vm::exception::Tag;
 use crate::vm::refs::{context_node, host_index};
 use crate::vm::store::{Node, Store, trace};
 use crate::vm::sys;
@@ -145,7 +146,7 @@ impl Collection<'_> {
             match kept {
                 Kept::Reference => self.reference(at.cast()),
                 Kept::Func => self.func(at.cast()),
-                Kept::Tag => self.node(at.cast::<NonNull<Node>>().read()),
+                Kept::Tag => self.node((*at.cast::<*const Tag>().read_unaligned()).node()),
             }
         }
     }
@@ -160,6 +161,7 @@ impl Store {
             // SAFETY: the store's nodes are live.
             unsafe { trace(node, &mut collection) };
         }
+        self.in_flight.trace(&mut collection);
         // SAFETY: stack maps say where frames have references.
         trap::roots(self, &mut |at| unsafe { collection.reference(at) });
         collection.finish();

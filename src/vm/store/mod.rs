@@ -22,6 +22,7 @@ use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
 use crate::vm::budget::Budgets;
 use crate::vm::context::{Image, Instance};
 use crate::vm::enter::{self, Activation, Thread};
+use crate::vm::exception::{HostTag, InFlight};
 use crate::vm::global::Global;
 use crate::vm::heap::{Heap, Tracer};
 use crate::vm::interrupt::Interrupt;
@@ -69,6 +70,8 @@ pub struct Store {
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
+    /// The exception that has been thrown last, until its handler has taken it.
+    pub(in crate::vm) in_flight: InFlight,
     pub(in crate::vm) heap: OnceCell<Heap>,
     /// The types that objects on the heap may have, by the images that have brought them.
     types: RefCell<HashMap<u64, Box<[TypeRef]>>>,
@@ -127,6 +130,8 @@ pub enum NodeKind {
     Global,
     /// An [`ExternNode`].
     Extern,
+    /// A [`HostTag`].
+    Tag,
     /// An [`ObjectNode`].
     Object,
 }
@@ -245,6 +250,7 @@ impl Store {
             borrowed: Cell::new(false),
             host_error: Cell::new(None),
             externs: RefCell::default(),
+            in_flight: InFlight::default(),
             heap: OnceCell::new(),
             types: RefCell::default(),
             host_types: RefCell::default(),
@@ -430,13 +436,23 @@ impl Store {
         let head = unsafe { node.as_ref() };
         if !head.is_unneeded() {
             self.waiting.set(self.waiting.get() + 1);
-        } else if !self.is_busy() {
+        } else if !self.is_busy() || self.is_passive(node) {
             self.free(vec![node]);
             return;
         } else if !head.deferred.replace(true) {
             self.deferred.borrow_mut().push(node);
         }
         self.settle();
+    }
+
+    /// Whether a node that nothing needs can be freed while code of the store runs: that code only
+    /// gets at it by references, of which there has never been one, and freeing it runs no
+    /// finalizer. Exceptions that cross callbacks would pile up otherwise.
+    fn is_passive(&self, node: NonNull<Node>) -> bool {
+        // SAFETY: the caller still has the node.
+        matches!(unsafe { node.as_ref() }.kind, NodeKind::Extern | NodeKind::Object)
+            && !self.freeing.get()
+            && !self.attachments.borrow().contains_key(&node)
     }
 
     /// Whether this is no time to free anything.
@@ -456,6 +472,8 @@ impl Store {
     ///
     /// A message when there is no address space for a heap.
     pub fn admit_type(&self, ty: &TypeRef) -> Result<(), String> {
+        // The collector may run, and look for references in frames.
+        enter::forget_jumped_over();
         self.need_heap()?;
         self.host_types.borrow_mut().entry(ty.id()).or_insert_with(|| ty.clone());
         Ok(())
@@ -621,7 +639,7 @@ pub(in crate::vm) unsafe fn trace(node: NonNull<Node>, tracer: &mut dyn Tracer) 
             }
             NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(tracer),
             NodeKind::Object => node.cast::<ObjectNode>().as_ref().trace(tracer),
-            NodeKind::Func | NodeKind::Memory => {}
+            NodeKind::Func | NodeKind::Memory | NodeKind::Tag => {}
         }
     }
 }
@@ -659,6 +677,7 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Memory => drop(Box::from_raw(node.cast::<HostMemory>().as_ptr())),
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
+            NodeKind::Tag => drop(Box::from_raw(node.cast::<HostTag>().as_ptr())),
             NodeKind::Object => drop(Box::from_raw(node.cast::<ObjectNode>().as_ptr())),
             NodeKind::Extern => {
                 Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);
