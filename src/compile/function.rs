@@ -16,7 +16,7 @@ use super::{CompileError, Compiler, Scratch, Source, op};
 use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
-use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
 
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
@@ -334,22 +334,21 @@ impl Translator<'_, '_> {
 
     fn declare_local(&mut self, ty: ValType) -> Variable {
         let variable = self.b.declare_var(clif_type(ty));
-        if self.is_tracked(ty) {
+        if Self::is_tracked(ty) {
             self.b.declare_var_needs_stack_map(variable);
         }
         variable
     }
 
     /// Whether the collector has to find values of this type on the stack.
-    fn is_tracked(&self, ty: ValType) -> bool {
-        let has_heap = self.env.source.module.features.has(Feature::Gc);
-        has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
+    fn is_tracked(ty: ValType) -> bool {
+        matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 
     /// Lets the collector find `value`, if it is of a type of which it moves or frees what is
     /// referred to. To be called with whatever comes from memory, from a call or into a block.
     pub(super) fn track(&mut self, value: Value, ty: ValType) {
-        if self.is_tracked(ty) {
+        if Self::is_tracked(ty) {
             self.b.declare_value_needs_stack_map(value);
         }
     }

@@ -221,6 +221,17 @@ fn forget_abandoned(running: *mut Activation) {
     }
 }
 
+/// Forgets the current thread's entries that the host has jumped out of, so that a walk over the
+/// frames of a store only meets those that are there. To be called outside of wasm only.
+pub(super) fn forget_abandoned_entries() {
+    // SAFETY: nobody else touches this thread's block meanwhile.
+    let thread = unsafe { &*arch::thread() };
+    let running = thread.running(&Witness::new());
+    if running != thread.activation {
+        forget_abandoned(running);
+    }
+}
+
 #[cold]
 fn new_activation() -> *mut Activation {
     let layout = std::alloc::Layout::new::<Activation>();
