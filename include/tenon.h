@@ -183,6 +183,41 @@ typedef wasm_trap_t* (*tenon_raw_callback_t)(
   void* env, const tenon_raw_t args[], tenon_raw_t results[]
 );
 
+/* Tags and exceptions are references as those of wasm.h are, with the same functions. Exceptions
+ * have no host info. */
+
+#define TENON_DECLARE_HANDLE(name) \
+  typedef struct tenon_##name##_t tenon_##name##_t; \
+  WASM_API_EXTERN void tenon_##name##_delete(tenon_##name##_t*); \
+  WASM_API_EXTERN tenon_##name##_t* tenon_##name##_copy(const tenon_##name##_t*); \
+  WASM_API_EXTERN bool tenon_##name##_same(const tenon_##name##_t*, const tenon_##name##_t*);
+
+#define TENON_DECLARE_REF(name) \
+  TENON_DECLARE_HANDLE(name) \
+  WASM_API_EXTERN void* tenon_##name##_get_host_info(const tenon_##name##_t*); \
+  WASM_API_EXTERN void tenon_##name##_set_host_info(tenon_##name##_t*, void*); \
+  WASM_API_EXTERN void tenon_##name##_set_host_info_with_finalizer( \
+    tenon_##name##_t*, void*, void (*)(void*));
+
+/* Casts that borrow: the same thing under another type, or NULL if it is of another kind. */
+#define TENON_DECLARE_CASTS_TO(name, base) \
+  WASM_API_EXTERN wasm_##base##_t* tenon_##name##_as_##base(tenon_##name##_t*); \
+  WASM_API_EXTERN tenon_##name##_t* tenon_##base##_as_##name(wasm_##base##_t*); \
+  WASM_API_EXTERN const wasm_##base##_t* tenon_##name##_as_##base##_const( \
+    const tenon_##name##_t*); \
+  WASM_API_EXTERN const tenon_##name##_t* tenon_##base##_as_##name##_const( \
+    const wasm_##base##_t*);
+
+/* A tag: what tells exceptions of one sort from others. An import or export of kind
+ * WASM_EXTERN_TAG. */
+TENON_DECLARE_REF(tag)
+TENON_DECLARE_CASTS_TO(tag, ref)
+TENON_DECLARE_CASTS_TO(tag, extern)
+
+/* An exception: a tag and the values that go with it. */
+TENON_DECLARE_HANDLE(exception)
+TENON_DECLARE_CASTS_TO(exception, ref)
+
 #ifdef __cplusplus
 }
 #endif
@@ -531,8 +566,8 @@ WASM_API_EXTERN void tenon_interrupt_delete(tenon_interrupt_t *interrupt);
 
 /*
  Lets what the store runs end by the trap `TENON_TRAP_INTERRUPT`; if it runs nothing, what it runs
- next. Loops, calls, long operations on memory and waiting in WASI all end soon; callbacks only
- when they return. Any thread may call it at any time, and signal handlers.
+ next. Loops, calls, long operations on memory and waiting, in WASI or on a shared memory, all end
+ soon; callbacks only when they return. Any thread may call it at any time, and signal handlers.
 
  Ownership: borrows it.
 
@@ -965,6 +1000,116 @@ WASM_API_EXTERN
 uint32_t tenon_shared_memory_notify(const tenon_shared_memory_t *memory,
                                     uint64_t address,
                                     uint32_t count);
+
+/*
+ Makes a tag. Returns null when an argument is null, or when the type has results.
+
+ Ownership: borrows both; the caller owns the result and releases it with `tenon_tag_delete`.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN tenon_tag_t *tenon_tag_new(wasm_store_t *store, const wasm_tagtype_t *ty);
+
+/*
+ Returns a tag's type.
+
+ Ownership: borrows the tag; the caller owns the result and releases it with
+ `wasm_tagtype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_tagtype_t *tenon_tag_type(const tenon_tag_t *tag);
+
+/*
+ Makes an exception with a tag, which carries these values. Returns null when a pointer is null,
+ when the tag is of another store, or when there are other values than the tag's type wants.
+ `wasm_val_t` has no room for vectors, so C makes none that carry any.
+
+ Ownership: borrows all; the caller owns the result and releases it with
+ `tenon_exception_delete`.
+
+ # Safety
+
+ The pointers are live or null, the vector is whole or null; references among the values are live
+ or null.
+ */
+WASM_API_EXTERN
+tenon_exception_t *tenon_exception_new(wasm_store_t *store,
+                                       const tenon_tag_t *tag,
+                                       const wasm_val_vec_t *values);
+
+/*
+ Returns an exception's tag.
+
+ Ownership: borrows the exception; the caller owns the result and releases it with
+ `tenon_tag_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_tag_t *tenon_exception_tag(const tenon_exception_t *exception);
+
+/*
+ Writes the values that an exception carries to `out`. A vector is a value of kind `TENON_V128`
+ without content; `tenon_exception_vector` has that. Writes an empty vector when the exception is
+ null.
+
+ Ownership: borrows the exception; the caller owns the values.
+
+ # Safety
+
+ The exception is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+void tenon_exception_values(const tenon_exception_t *exception,
+                            wasm_val_vec_t *out);
+
+/*
+ Writes the vector that is the value at `index` of what an exception carries to `out`, lane 0
+ first, each lane in little-endian form. Returns whether there is a vector there.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The exception is live or null; 16 bytes can be written to `out`, or it is null.
+ */
+WASM_API_EXTERN
+bool tenon_exception_vector(const tenon_exception_t *exception,
+                            size_t index,
+                            uint8_t *out);
+
+/*
+ Makes a trap that carries an exception. A callback that returns it throws the exception: wasm
+ that has called the callback can catch it. Returns null when the exception is.
+
+ Ownership: borrows the exception; the caller owns the result and returns it from a callback or
+ releases it with `wasm_trap_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_trap_t *tenon_trap_new_exception(const tenon_exception_t *exception);
+
+/*
+ Returns the exception that a trap carries: what has been thrown and nothing has caught. Null,
+ without an error, when the trap is something else. A callback that returns such a trap throws
+ the exception again.
+
+ Ownership: borrows the trap; the caller owns the result and releases it with
+ `tenon_exception_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_exception_t *tenon_trap_exception(const wasm_trap_t *trap);
 
 /*
  Makes a type of references: to what `heap` says, or, if that is `TENON_HEAP_DEFINED`, to what is

@@ -20,7 +20,6 @@ passed=0
 failed=0
 skipped=0
 
-# The long-running ones are compiled function by function, as they are called.
 run() {
   timeout 600 "$tenon" run "$@"
 }

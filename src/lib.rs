@@ -55,9 +55,9 @@ mod wasm;
 
 pub use engine::{
     AddressType, ArrayType, Callee, Caller, Compilation, CompositeType, Config, DefinedType,
-    Engine, Error, ExportType, Extern, ExternRef, ExternType, Family, Feature, Features, FieldType,
-    Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc, ImportType,
-    Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object, PAGE_SIZE,
-    RawCall, RefType, SharedMemory, Slot, StorageType, Store, StoreLimits, StructType, SubType,
-    Table, TableType, Trap, TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
+    Engine, Error, Exception, ExportType, Extern, ExternRef, ExternType, Family, Feature, Features,
+    FieldType, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc,
+    ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object,
+    PAGE_SIZE, RawCall, RefType, SharedMemory, Slot, StorageType, Store, StoreLimits, StructType,
+    SubType, Table, TableType, Tag, Trap, TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
 };

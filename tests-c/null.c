@@ -106,6 +106,22 @@ EXTERN(global)
 EXTERN(table)
 EXTERN(memory)
 
+#define TENON_REF(name) \
+  static void references_to_##name(const wasm_ref_t* some) { \
+    const tenon_##name##_t* live = (const tenon_##name##_t*)some; \
+    tenon_##name##_delete(NULL); \
+    null_refused(tenon_##name##_copy(NULL)); \
+    null_refused(tenon_##name##_same(live, NULL)); \
+    null_refused(tenon_##name##_same(NULL, live)); \
+    null_refused(tenon_##name##_as_ref(NULL)); \
+    null_refused(tenon_ref_as_##name(NULL)); \
+    null_refused(tenon_##name##_as_ref_const(NULL)); \
+    null_refused(tenon_ref_as_##name##_const(NULL)); \
+  }
+
+TENON_REF(tag)
+TENON_REF(exception)
+
 static void vectors(void) {
   vectors_of_byte();
   vectors_of_valtype();
@@ -265,6 +281,8 @@ static void references(void) {
   references_to_memory(some);
   references_to_extern(some);
   references_to_instance(some);
+  references_to_tag(some);
+  references_to_exception(some);
   wasm_foreign_set_host_info(foreign, NULL);
   check(wasm_foreign_get_host_info(foreign) == NULL);
   wasm_foreign_set_host_info_with_finalizer(foreign, NULL, NULL);
@@ -686,6 +704,36 @@ static void text(void) {
   is_empty(binary);
 }
 
+static void tags_and_exceptions(void) {
+  null_refused(tenon_tag_get_host_info(NULL));
+  complains(tenon_tag_set_host_info(NULL, engine));
+  complains(tenon_tag_set_host_info_with_finalizer(NULL, engine, count_finalized));
+  null_refused(tenon_tag_as_extern(NULL));
+  null_refused(tenon_extern_as_tag(NULL));
+  null_refused(tenon_tag_as_extern_const(NULL));
+  null_refused(tenon_extern_as_tag_const(NULL));
+  wasm_tagtype_t* type = wasm_tagtype_new(wasm_functype_new_0_0());
+  null_refused(tenon_tag_new(NULL, type));
+  null_refused(tenon_tag_new(store, NULL));
+  null_refused(tenon_tag_type(NULL));
+  tenon_tag_t* tag = tenon_tag_new(store, type);
+  wasm_val_vec_t none = WASM_EMPTY_VEC, values = {3, (void*)8};
+  null_refused(tenon_exception_new(NULL, tag, &none));
+  null_refused(tenon_exception_new(store, NULL, &none));
+  null_refused(tenon_exception_new(store, tag, NULL));
+  null_refused(tenon_exception_tag(NULL));
+  complains(tenon_exception_values(NULL, &values));
+  is_empty(values);
+  complains(tenon_exception_values(NULL, NULL));
+  uint8_t lanes[16];
+  null_refused(tenon_exception_vector(NULL, 0, lanes));
+  null_refused(tenon_exception_vector(NULL, 0, NULL));
+  null_refused(tenon_trap_new_exception(NULL));
+  null_refused(tenon_trap_exception(NULL));
+  tenon_tag_delete(tag);
+  wasm_tagtype_delete(type);
+}
+
 int main(void) {
   engine = test_engine();
   store = wasm_store_new(engine);
@@ -718,6 +766,7 @@ int main(void) {
   objects();
   raw_values();
   text();
+  tags_and_exceptions();
   wasm_store_delete(store);
   wasm_engine_delete(engine);
   return done();

@@ -1,267 +1,9 @@
-/* Objects: structs, arrays, numbers of 31 bits, and the types that are defined for them, as C makes,
- * reads and writes them. */
+/* Objects: structs, arrays and numbers of 31 bits, as C makes, reads and writes them, and what keeps
+ * them. */
 
 #include <setjmp.h>
 
-#include "harness.h"
-
-static wasm_engine_t* engine;
-
-static own wasm_store_t* new_store(void) {
-  return wasm_store_new(engine);
-}
-
-static own wasm_valtype_t* ref_to(tenon_heap_kind_t heap, bool nullable) {
-  return tenon_valtype_ref_new(heap, NULL, nullable);
-}
-
-static own wasm_valtype_t* ref_to_type(const tenon_deftype_t* type, bool nullable) {
-  return tenon_valtype_ref_new(TENON_HEAP_DEFINED, type, nullable);
-}
-
-/* A struct type of these fields, whose value types are deleted. */
-static own tenon_deftype_t* struct_type(size_t count, tenon_field_t fields[]) {
-  tenon_definition_t definition = {
-    .kind = TENON_TYPE_STRUCT, .is_final = true, .field_count = count, .fields = fields};
-  tenon_deftype_t* type = tenon_deftype_new(engine, &definition);
-  for (size_t i = 0; i < count; i++) wasm_valtype_delete(fields[i].type);
-  return type;
-}
-
-/* A type of arrays of mutable elements. */
-static own tenon_deftype_t* array_type(tenon_storage_t storage, own wasm_valtype_t* of) {
-  tenon_field_t element = {storage, WASM_VAR, of};
-  tenon_definition_t definition = {
-    .kind = TENON_TYPE_ARRAY, .is_final = true, .field_count = 1, .fields = &element};
-  tenon_deftype_t* type = tenon_deftype_new(engine, &definition);
-  wasm_valtype_delete(of);
-  return type;
-}
-
-static wasm_val_t any_val(wasm_ref_t* reference) {
-  return (wasm_val_t){.kind = TENON_ANYREF, .of = {.ref = reference}};
-}
-
-static const struct { tenon_heap_kind_t heap; wasm_valkind_t kind; } abstract[] = {
-  {TENON_HEAP_FUNC, WASM_FUNCREF}, {TENON_HEAP_NOFUNC, WASM_FUNCREF},
-  {TENON_HEAP_EXTERN, WASM_EXTERNREF}, {TENON_HEAP_NOEXTERN, WASM_EXTERNREF},
-  {TENON_HEAP_ANY, TENON_ANYREF}, {TENON_HEAP_EQ, TENON_ANYREF}, {TENON_HEAP_I31, TENON_ANYREF},
-  {TENON_HEAP_STRUCT, TENON_ANYREF}, {TENON_HEAP_ARRAY, TENON_ANYREF},
-  {TENON_HEAP_NONE, TENON_ANYREF}, {TENON_HEAP_EXN, TENON_EXNREF}, {TENON_HEAP_NOEXN, TENON_EXNREF},
-};
-
-static void types_of_references_are_told_apart(void) {
-  const size_t count = sizeof abstract / sizeof *abstract;
-  for (size_t i = 0; i < count; i++) {
-    for (int nullable = 0; nullable < 2; nullable++) {
-      wasm_valtype_t* type = ref_to(abstract[i].heap, nullable);
-      wasm_valtype_t* copy = wasm_valtype_copy(type);
-      check(tenon_valtype_heap_kind(copy) == abstract[i].heap);
-      check(tenon_valtype_is_nullable(copy) == nullable);
-      check(wasm_valtype_kind(copy) == abstract[i].kind);
-      check(tenon_valtype_same(type, copy) && tenon_valtype_matches(engine, type, copy));
-      refused(TENON_ERROR_ARGUMENT, tenon_valtype_deftype(engine, type));
-      wasm_valtype_t* other = ref_to(abstract[i].heap, !nullable);
-      check(!tenon_valtype_same(type, other));
-      check(tenon_valtype_matches(engine, type, other) == !nullable);
-      wasm_valtype_delete(other);
-      wasm_valtype_delete(copy);
-      wasm_valtype_delete(type);
-    }
-  }
-  wasm_valtype_t* number = wasm_valtype_new_i32();
-  check(tenon_valtype_heap_kind(number) == TENON_HEAP_NUMBER);
-  check(!tenon_valtype_is_nullable(number));
-  wasm_valtype_delete(number);
-  refused(TENON_ERROR_ARGUMENT, ref_to(TENON_HEAP_NUMBER, true));
-  refused(TENON_ERROR_ARGUMENT, ref_to(14, true));
-  refused(TENON_ERROR_ARGUMENT, ref_to(TENON_HEAP_DEFINED, true));
-  // What wasm.h makes is the nullable reference to anything of a kind.
-  wasm_valtype_t* any = wasm_valtype_new(TENON_ANYREF);
-  check(tenon_valtype_heap_kind(any) == TENON_HEAP_ANY && tenon_valtype_is_nullable(any));
-  wasm_valtype_t* i31 = ref_to(TENON_HEAP_I31, false);
-  check(tenon_valtype_matches(engine, i31, any) && !tenon_valtype_matches(engine, any, i31));
-  wasm_valtype_delete(i31);
-  wasm_valtype_delete(any);
-}
-
-static void types_are_defined_and_taken_apart(void) {
-  tenon_field_t fields[] = {
-    {TENON_STORAGE_VALUE, WASM_CONST, wasm_valtype_new_i64()},
-    {TENON_STORAGE_I8, WASM_VAR, NULL},
-    {TENON_STORAGE_I16, WASM_CONST, NULL},
-    {TENON_STORAGE_VALUE, WASM_VAR, ref_to(TENON_HEAP_ARRAY, false)},
-  };
-  const tenon_field_t wanted[] = {fields[0], fields[1], fields[2], fields[3]};
-  tenon_definition_t definition = {
-    .kind = TENON_TYPE_STRUCT, .field_count = 4, .fields = fields};
-  tenon_deftype_t* type = tenon_deftype_new(engine, &definition);
-  tenon_deftype_t* again = tenon_deftype_new(engine, &definition);
-  tenon_deftype_t* copy = tenon_deftype_copy(type);
-  check(tenon_deftype_same(type, again) && tenon_deftype_same(type, copy));
-  check(tenon_deftype_kind(type) == TENON_TYPE_STRUCT && !tenon_deftype_is_final(type));
-  check(tenon_deftype_field_count(type) == 4);
-  accepted(!tenon_deftype_supertype(engine, type));
-  refused(TENON_ERROR_ARGUMENT, tenon_deftype_functype(type));
-  for (size_t i = 0; i < 4; i++) {
-    tenon_field_t field;
-    check(tenon_deftype_field(type, i, &field) == TENON_OK);
-    check(field.storage == wanted[i].storage && field.mutability == wanted[i].mutability);
-    if (wanted[i].type) check(tenon_valtype_same(field.type, wanted[i].type));
-    else check(wasm_valtype_kind(field.type) == WASM_I32);
-    wasm_valtype_delete(field.type);
-  }
-  tenon_field_t none;
-  check(tenon_deftype_field(type, 4, &none) == TENON_ERROR_ARGUMENT && none.type == NULL);
-
-  // Below it: one field more.
-  tenon_field_t more[] = {fields[0], fields[1], fields[2], fields[3],
-    {TENON_STORAGE_VALUE, WASM_VAR, wasm_valtype_new_f32()}};
-  tenon_definition_t sub = {.kind = TENON_TYPE_STRUCT, .is_final = true, .supertype = type,
-    .field_count = 5, .fields = more};
-  tenon_deftype_t* below = tenon_deftype_new(engine, &sub);
-  check(tenon_deftype_matches(below, type) && !tenon_deftype_matches(type, below));
-  check(tenon_deftype_is_final(below));
-  tenon_deftype_t* above = tenon_deftype_supertype(engine, below);
-  check(tenon_deftype_same(above, type));
-  wasm_valtype_t* ref_below = ref_to_type(below, false);
-  wasm_valtype_t* ref_type = ref_to_type(type, true);
-  check(tenon_valtype_matches(engine, ref_below, ref_type));
-  check(!tenon_valtype_matches(engine, ref_type, ref_below));
-  tenon_deftype_t* named = tenon_valtype_deftype(engine, ref_below);
-  check(tenon_deftype_same(named, below));
-  // Nothing can be below what is final, or have other fields than what it is below.
-  sub.supertype = below;
-  refused(TENON_ERROR_TYPE, tenon_deftype_new(engine, &sub));
-  sub.supertype = type, sub.field_count = 2;
-  refused(TENON_ERROR_TYPE, tenon_deftype_new(engine, &sub));
-
-  for (size_t i = 0; i < 4; i++) wasm_valtype_delete(fields[i].type);
-  wasm_valtype_delete(more[4].type);
-  wasm_valtype_delete(ref_below);
-  wasm_valtype_delete(ref_type);
-  tenon_deftype_delete(named);
-  tenon_deftype_delete(above);
-  tenon_deftype_delete(below);
-  tenon_deftype_delete(copy);
-  tenon_deftype_delete(again);
-  tenon_deftype_delete(type);
-}
-
-static void function_types_are_defined_too(void) {
-  wasm_functype_t* func = type_i32_i32();
-  tenon_definition_t definition = {.kind = TENON_TYPE_FUNC, .is_final = true, .func = func};
-  tenon_deftype_t* type = tenon_deftype_new(engine, &definition);
-  check(tenon_deftype_kind(type) == TENON_TYPE_FUNC && tenon_deftype_field_count(type) == 0);
-  tenon_field_t field;
-  check(tenon_deftype_field(type, 0, &field) == TENON_ERROR_ARGUMENT);
-  wasm_functype_t* got = tenon_deftype_functype(type);
-  check(wasm_functype_params(got)->size == 1 && wasm_functype_results(got)->size == 1);
-  wasm_store_t* store = new_store();
-  wasm_instance_t* instance = instance_of(store,
-    "(module (func (export \"f\") (param i32) (result i32) (local.get 0)))");
-  wasm_func_t* identity = func_at(instance, 0);
-  tenon_deftype_t* of_func = tenon_func_deftype(identity);
-  check(tenon_deftype_same(of_func, type));
-  tenon_deftype_delete(of_func);
-  wasm_func_delete(identity);
-  wasm_instance_delete(instance);
-  wasm_store_delete(store);
-  wasm_functype_delete(got);
-  wasm_functype_delete(func);
-  tenon_deftype_delete(type);
-}
-
-/* A list and its node, which name each other. */
-static void define_list(tenon_deftype_t* out[2]) {
-  tenon_deftype_t* places[] = {
-    tenon_deftype_place(TENON_TYPE_STRUCT, 0), tenon_deftype_place(TENON_TYPE_ARRAY, 1)};
-  tenon_field_t node[] = {
-    {TENON_STORAGE_VALUE, WASM_VAR, ref_to_type(places[1], true)},
-    {TENON_STORAGE_VALUE, WASM_VAR, wasm_valtype_new_i32()}};
-  tenon_field_t nodes = {TENON_STORAGE_VALUE, WASM_VAR, ref_to_type(places[0], true)};
-  tenon_definition_t group[] = {
-    {.kind = TENON_TYPE_STRUCT, .is_final = true, .field_count = 2, .fields = node},
-    {.kind = TENON_TYPE_ARRAY, .is_final = true, .field_count = 1, .fields = &nodes}};
-  check(tenon_deftype_group(engine, 2, group, out) == TENON_OK);
-  wasm_valtype_delete(node[0].type);
-  wasm_valtype_delete(node[1].type);
-  wasm_valtype_delete(nodes.type);
-  for (int i = 0; i < 2; i++) tenon_deftype_delete(places[i]);
-}
-
-static void types_of_a_group_name_each_other(void) {
-  tenon_deftype_t *first[2], *second[2];
-  define_list(first);
-  define_list(second);
-  tenon_field_t field;
-  for (int i = 0; i < 2; i++) {
-    check(tenon_deftype_same(first[i], second[i]));
-    check(tenon_deftype_field(first[i], 0, &field) == TENON_OK);
-    tenon_deftype_t* other = tenon_valtype_deftype(engine, field.type);
-    check(tenon_deftype_same(other, first[1 - i]));
-    tenon_deftype_delete(other);
-    wasm_valtype_delete(field.type);
-  }
-  // What a group has no place for, or that comes too late.
-  tenon_deftype_t* place = tenon_deftype_place(TENON_TYPE_STRUCT, 7);
-  refused(TENON_ERROR_ARGUMENT, tenon_deftype_same(place, first[0]));
-  tenon_field_t of_place = {TENON_STORAGE_VALUE, WASM_VAR, ref_to_type(place, true)};
-  tenon_definition_t definition = {
-    .kind = TENON_TYPE_STRUCT, .is_final = true, .field_count = 1, .fields = &of_place};
-  refused(TENON_ERROR_TYPE, tenon_deftype_new(engine, &definition));
-  tenon_definition_t early = {.kind = TENON_TYPE_STRUCT, .supertype = place};
-  refused(TENON_ERROR_TYPE, tenon_deftype_new(engine, &early));
-  tenon_definition_t no_array = {.kind = TENON_TYPE_ARRAY, .field_count = 0};
-  refused(TENON_ERROR_ARGUMENT, tenon_deftype_new(engine, &no_array));
-  tenon_definition_t no_kind = {.kind = 9};
-  refused(TENON_ERROR_ARGUMENT, tenon_deftype_new(engine, &no_kind));
-  refused(TENON_ERROR_ARGUMENT, tenon_deftype_place(9, 0));
-  // A type that names a place is no type of a global, a table or a function.
-  wasm_store_t* store = new_store();
-  wasm_globaltype_t* global = wasm_globaltype_new(wasm_valtype_copy(of_place.type), WASM_VAR);
-  wasm_val_t null = any_val(NULL);
-  refused(TENON_ERROR_TYPE, wasm_global_new(store, global, &null));
-  wasm_limits_t limits = {1, 1};
-  wasm_tabletype_t* table = wasm_tabletype_new(wasm_valtype_copy(of_place.type), &limits);
-  refused(TENON_ERROR_TYPE, wasm_table_new(store, table, NULL));
-  wasm_functype_t* func = wasm_functype_new_1_0(wasm_valtype_copy(of_place.type));
-  refused(TENON_ERROR_TYPE, tenon_func_new_raw(store, func, (tenon_raw_callback_t)8, NULL, NULL));
-  wasm_functype_delete(func);
-  wasm_tabletype_delete(table);
-  wasm_globaltype_delete(global);
-  wasm_store_delete(store);
-  wasm_valtype_delete(of_place.type);
-  tenon_deftype_delete(place);
-  for (int i = 0; i < 2; i++) tenon_deftype_delete(first[i]), tenon_deftype_delete(second[i]);
-}
-
-static void types_that_are_gone_are_not_found(void) {
-  tenon_field_t field = {TENON_STORAGE_VALUE, WASM_CONST, ref_to(TENON_HEAP_NOEXTERN, false)};
-  tenon_deftype_t* type = struct_type(1, &field);
-  wasm_valtype_t* stale = ref_to_type(type, true);
-  tenon_deftype_delete(type);
-  check(tenon_valtype_heap_kind(stale) == TENON_HEAP_DEFINED);
-  refused(TENON_ERROR_TYPE, tenon_valtype_deftype(engine, stale));
-  check(tenon_valtype_matches(engine, stale, stale));
-  wasm_store_t* store = new_store();
-  wasm_globaltype_t* global = wasm_globaltype_new(stale, WASM_VAR);
-  wasm_val_t null = any_val(NULL);
-  refused(TENON_ERROR_TYPE, wasm_global_new(store, global, &null));
-  wasm_globaltype_delete(global);
-  wasm_store_delete(store);
-  // Another engine does not know the types of this one.
-  wasm_engine_t* other = test_engine();
-  tenon_deftype_t* bytes = array_type(TENON_STORAGE_I8, NULL);
-  wasm_valtype_t* of_bytes = ref_to_type(bytes, true);
-  refused(TENON_ERROR_TYPE, tenon_valtype_deftype(other, of_bytes));
-  store = wasm_store_new(other);
-  refused(TENON_ERROR_TYPE, tenon_array_new(store, bytes, 3, NULL));
-  wasm_store_delete(store);
-  wasm_valtype_delete(of_bytes);
-  tenon_deftype_delete(bytes);
-  wasm_engine_delete(other);
-}
+#include "deftypes.h"
 
 static void numbers_of_31_bits(void) {
   wasm_store_t* store = new_store();
@@ -310,12 +52,6 @@ static own tenon_deftype_t* type_of_everything(void) {
     {TENON_STORAGE_VALUE, WASM_VAR, wasm_valtype_new(TENON_ANYREF)},
   };
   return struct_type(FIELDS, fields);
-}
-
-static own wasm_val_t field_of(const wasm_ref_t* object, size_t index) {
-  wasm_val_t value;
-  check(tenon_object_get(object, index, &value) == TENON_OK);
-  return value;
 }
 
 static void structs_hold_every_kind_of_value(void) {
@@ -506,10 +242,11 @@ static void kinds_of_references(void) {
   wasm_store_t* store = new_store();
   wasm_instance_t* instance = instance_of(store,
     "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
-    " (table (export \"t\") 1 funcref) (memory (export \"m\") 1))");
+    " (table (export \"t\") 1 funcref) (memory (export \"m\") 1) (tag (export \"e\")))");
   const tenon_ref_kind_t wanted[] = {
-    TENON_REF_FUNC, TENON_REF_GLOBAL, TENON_REF_TABLE, TENON_REF_MEMORY};
-  for (size_t i = 0; i < 4; i++) {
+    TENON_REF_FUNC, TENON_REF_GLOBAL, TENON_REF_TABLE, TENON_REF_MEMORY,
+    TENON_REF_TAG};
+  for (size_t i = 0; i < 5; i++) {
     wasm_extern_t* item = export_at(instance, i);
     check(tenon_ref_kind(wasm_extern_as_ref(item)) == wanted[i]);
     wasm_val_t value;
@@ -518,6 +255,24 @@ static void kinds_of_references(void) {
     wasm_extern_delete(item);
   }
   check(tenon_ref_kind(wasm_instance_as_ref(instance)) == TENON_REF_INSTANCE);
+  wasm_extern_t* tag = export_at(instance, 4);
+  wasm_val_vec_t none = WASM_EMPTY_VEC;
+  tenon_exception_t* exception = tenon_exception_new(store, tenon_extern_as_tag(tag), &none);
+  check(tenon_ref_kind(tenon_exception_as_ref(exception)) == TENON_REF_EXCEPTION);
+  check(tenon_object_size(tenon_exception_as_ref(exception)) == 0);
+  // An exception is no anyref and no externref, and nothing else is an exnref.
+  wasm_globaltype_t* types[] = {wasm_globaltype_new(wasm_valtype_new(TENON_ANYREF), WASM_VAR),
+    wasm_globaltype_new(wasm_valtype_new_externref(), WASM_VAR),
+    wasm_globaltype_new(wasm_valtype_new(TENON_EXNREF), WASM_VAR)};
+  const wasm_val_t wrong[] = {any_val(tenon_exception_as_ref(exception)),
+    extern_val(tenon_exception_as_ref(exception)),
+    {.kind = TENON_EXNREF, .of = {.ref = wasm_instance_as_ref(instance)}}};
+  for (size_t i = 0; i < 3; i++) {
+    refused(TENON_ERROR_TYPE, wasm_global_new(store, types[i], &wrong[i]));
+    wasm_globaltype_delete(types[i]);
+  }
+  tenon_exception_delete(exception);
+  wasm_extern_delete(tag);
   wasm_module_t* module = module_of(store, "(module)");
   check(tenon_ref_kind(wasm_module_as_ref(module)) == TENON_REF_HOST);
   wasm_module_delete(module);
@@ -853,135 +608,18 @@ static void objects_are_made_after_a_jump_out_of_wasm(void) {
   wasm_store_delete(store);
 }
 
-/* Swaps the halves of a vector, adds one to a number, and returns its reference. */
-static own wasm_trap_t* shuffle(void* env, const tenon_raw_t args[], tenon_raw_t results[]) {
-  ++*(int*)env;
-  memcpy(results[0].v128, args[0].v128 + 8, 8);
-  memcpy(results[0].v128 + 8, args[0].v128, 8);
-  results[1].i32 = args[1].i32 + 1;
-  results[2].ref = args[2].ref ? wasm_ref_copy(args[2].ref) : NULL;
-  return NULL;
-}
-
-static void raw_calls_have_room_for_vectors(void) {
-  wasm_store_t* store = new_store();
-  int calls = 0;
-  finalized = 0;
-  wasm_valtype_t* three[2][3];
-  for (int i = 0; i < 2; i++) {
-    three[i][0] = wasm_valtype_new(TENON_V128);
-    three[i][1] = wasm_valtype_new_i32();
-    three[i][2] = wasm_valtype_new_externref();
-  }
-  wasm_valtype_vec_t params, returned;
-  wasm_valtype_vec_new(&params, 3, three[0]);
-  wasm_valtype_vec_new(&returned, 3, three[1]);
-  wasm_functype_t* type = wasm_functype_new(&params, &returned);
-  wasm_func_t* host = tenon_func_new_raw(store, type, shuffle, &calls, count_finalized);
-  wasm_extern_t* imports[] = {wasm_func_as_extern(host)};
-  wasm_instance_t* instance = instance_with(store,
-    "(module (import \"\" \"\" (func $h (param v128 i32 externref) (result v128 i32 externref)))"
-    " (func (export \"f\") (param v128 i32 externref) (result v128 i32 externref)"
-    "  (call $h (local.get 0) (local.get 1) (local.get 2))))", 1, imports);
-  wasm_func_t* func = func_at(instance, 0);
-  wasm_foreign_t* foreign = wasm_foreign_new(store);
-  tenon_raw_t args[3] = {
-    {.v128 = {1, 2, [8] = 3, [15] = 4}}, {.i32 = 41}, {.ref = wasm_foreign_as_ref(foreign)}};
-  const uint8_t swapped[16] = {3, [7] = 4, [8] = 1, [9] = 2};
-  const wasm_func_t* both[] = {func, host};
-  for (int i = 0; i < 2; i++) {
-    tenon_raw_t results[3];
-    check(tenon_func_call_raw(both[i], 3, args, 3, results) == NULL);
-    check(memcmp(results[0].v128, swapped, 16) == 0 && results[1].i32 == 42);
-    check(wasm_ref_same(results[2].ref, args[2].ref));
-    wasm_ref_delete(results[2].ref);
-  }
-  check(calls == 2);
-  tenon_raw_t results[3];
-  wasm_trap_t* trap = tenon_func_call_raw(func, 2, args, 3, results);
-  check(trap && mentions(trap, "2 arguments"));
-  wasm_trap_delete(trap);
-  trap = tenon_func_call_raw(func, 3, args, 2, results);
-  check(trap && mentions(trap, "room"));
-  wasm_trap_delete(trap);
-  trap = tenon_func_call_raw(func, 3, args, 3, NULL);
-  check(trap && mentions(trap, "room"));
-  wasm_trap_delete(trap);
-  // A null reference goes both ways.
-  args[2].ref = NULL;
-  check(tenon_func_call_raw(func, 3, args, 3, results) == NULL && results[2].ref == NULL);
-  wasm_foreign_delete(foreign);
-  wasm_func_delete(func);
-  wasm_func_delete(host);
-  wasm_functype_delete(type);
-  wasm_instance_delete(instance);
-  tenon_store_collect(store);
-  check(finalized == 1);
-  wasm_store_delete(store);
-}
-
-static void vectors_have_globals(void) {
-  wasm_store_t* store = new_store();
-  wasm_instance_t* instance = instance_of(store,
-    "(module (global (export \"g\") (mut v128) (v128.const i64x2 1 2))"
-    " (global (export \"c\") i32 (i32.const 3)))");
-  wasm_global_t *global = global_at(instance, 0), *constant = global_at(instance, 1);
-  tenon_raw_t value, other = {.v128 = {5}};
-  check(tenon_global_get_raw(global, &value) == TENON_OK);
-  check(value.v128[0] == 1 && value.v128[8] == 2);
-  check(tenon_global_set_raw(global, &other) == TENON_OK);
-  check(tenon_global_get_raw(global, &value) == TENON_OK && memcmp(&value, &other, 16) == 0);
-  check(tenon_global_get_raw(constant, &value) == TENON_OK && value.i32 == 3);
-  check(tenon_global_set_raw(constant, &other) == TENON_ERROR_TYPE);
-  wasm_globaltype_t* type = wasm_global_type(global);
-  wasm_global_t* made = tenon_global_new_raw(store, type, &other);
-  check(tenon_global_get_raw(made, &value) == TENON_OK && memcmp(&value, &other, 16) == 0);
-  wasm_global_delete(made);
-  wasm_globaltype_delete(type);
-  type = wasm_globaltype_new(ref_to(TENON_HEAP_I31, false), WASM_VAR);
-  other.ref = NULL;
-  refused(TENON_ERROR_TYPE, tenon_global_new_raw(store, type, &other));
-  other.ref = tenon_i31_new(store, 6);
-  made = tenon_global_new_raw(store, type, &other);
-  check(tenon_global_get_raw(made, &value) == TENON_OK && wasm_ref_same(value.ref, other.ref));
-  wasm_ref_delete(value.ref);
-  value.ref = NULL;
-  check(tenon_global_set_raw(made, &value) == TENON_ERROR_TYPE);
-  wasm_ref_delete(other.ref);
-  wasm_global_delete(made);
-  wasm_globaltype_delete(type);
-  wasm_global_delete(constant);
-  wasm_global_delete(global);
-  wasm_instance_delete(instance);
-  wasm_store_delete(store);
-}
-
-int main(void) {
-  for (int always = 0; always < 2; always++) {
-    wasm_config_t* config = test_config();
-    tenon_config_collect_always_set(config, always);
-    engine = wasm_engine_new_with_config(config);
-    types_of_references_are_told_apart();
-    types_are_defined_and_taken_apart();
-    function_types_are_defined_too();
-    types_of_a_group_name_each_other();
-    types_that_are_gone_are_not_found();
-    numbers_of_31_bits();
-    structs_hold_every_kind_of_value();
-    structs_want_all_their_fields();
-    arrays_are_read_and_written_at_once();
-    arrays_of_one_value_and_of_many();
-    kinds_of_references();
-    objects_go_to_wasm_and_come_back();
-    tables_and_globals_want_their_type();
-    handles_outlive_collections();
-    a_full_heap_is_a_trap();
-    host_info_belongs_to_the_object();
-    finalizers_run_while_wasm_runs();
-    objects_are_made_after_a_jump_out_of_wasm();
-    raw_calls_have_room_for_vectors();
-    vectors_have_globals();
-    wasm_engine_delete(engine);
-  }
-  return done();
-}
+CASES(
+  numbers_of_31_bits,
+  structs_hold_every_kind_of_value,
+  structs_want_all_their_fields,
+  arrays_are_read_and_written_at_once,
+  arrays_of_one_value_and_of_many,
+  kinds_of_references,
+  objects_go_to_wasm_and_come_back,
+  tables_and_globals_want_their_type,
+  handles_outlive_collections,
+  a_full_heap_is_a_trap,
+  host_info_belongs_to_the_object,
+  finalizers_run_while_wasm_runs,
+  objects_are_made_after_a_jump_out_of_wasm
+)

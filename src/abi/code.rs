@@ -1,6 +1,6 @@
 //! Compiled code as inert data: what `compile` makes, `vm` publishes and artifacts keep.
 
-use crate::wasm::{DefinedFuncIndex, TrapCode};
+use crate::wasm::{DefinedFuncIndex, TagIndex, TrapCode};
 
 /// One compiled function of a module.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,58 @@ pub struct Sites {
     /// is going on: the offset of the return address, ascending, and bytes from the frame pointer
     /// down to the reference.
     pub roots: Vec<(u32, u32)>,
+    /// Bytes from the frame pointer down to the stack pointer, for where a handler goes on.
+    pub frame_size: u32,
+    /// What catches what calls throw, ascending by return address; those of one call in the order
+    /// in which they are tried.
+    pub handlers: Vec<Handler>,
+}
+
+/// Where a function goes on when what a call has thrown is caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handler {
+    /// The offset in the code of the call's return address.
+    pub return_offset: u32,
+    /// What is caught.
+    pub catch: Catch,
+    /// The offset in the code where execution goes on.
+    pub landing: u32,
+}
+
+/// What a handler catches, and what it wants of it: a tag of the module, or any, and whether it
+/// needs a reference to the exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Catch(u32);
+
+impl Catch {
+    /// Stands for every tag. Modules have less than 2^30 tags.
+    const ANY: u32 = 1 << 30;
+
+    /// Catches exceptions with this tag, or all.
+    pub fn new(tag: Option<TagIndex>, by_ref: bool) -> Catch {
+        Catch(tag.map_or(Catch::ANY, TagIndex::as_u32) << 1 | u32::from(by_ref))
+    }
+
+    /// The tag that the exception has to have.
+    pub fn tag(self) -> Option<TagIndex> {
+        let tag = self.0 >> 1;
+        (tag != Catch::ANY).then(|| TagIndex::from_u32(tag))
+    }
+
+    /// Whether the handler gets a reference to the exception.
+    pub fn by_ref(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// As a number, which the code generator passes through.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// What has been made a number.
+    pub fn from_bits(bits: u32) -> Option<Catch> {
+        (bits >> 1 <= Catch::ANY).then_some(Catch(bits))
+    }
 }
 
 /// An instruction that may trap.
@@ -53,6 +105,12 @@ impl Sites {
     pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
         let found = self.traps.binary_search_by_key(&offset, |site| site.offset);
         found.ok().map(|i| self.traps[i].code)
+    }
+
+    /// What catches what the call that returns to this offset throws, in order.
+    pub fn handlers_at(&self, return_offset: u32) -> impl Iterator<Item = &Handler> {
+        let first = self.handlers.partition_point(|handler| handler.return_offset < return_offset);
+        self.handlers[first..].iter().take_while(move |h| h.return_offset == return_offset)
     }
 
     /// Where the frame has references during the call that returns to this offset: bytes from the

@@ -55,6 +55,10 @@ macro_rules! for_each_libcall {
             raise(code: I32);
             /// Traps for want of stack, before the caller has done anything.
             raise_stack_overflow();
+            /// Throws an exception with the tag `tag`; what it carries lies in an array at `values`.
+            throw(tag: I32, values: I64);
+            /// Throws the exception that is referred to again; traps if there is none.
+            throw_ref(exception: I32);
             /// Raises the error that the host function just called has left in the store.
             raise_host_error();
         }

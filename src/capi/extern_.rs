@@ -25,6 +25,7 @@ pub unsafe extern "C" fn wasm_extern_kind(item: Option<&wasm_extern_t>) -> wasm_
         Some(Extern::Global(_)) => 1,
         Some(Extern::Table(_)) => 2,
         Some(Extern::Memory(_)) => 3,
+        Some(Extern::Tag(_)) => 4,
     })
 }
 

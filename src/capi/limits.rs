@@ -104,8 +104,8 @@ pub unsafe extern "C" fn tenon_interrupt_delete(interrupt: Option<Box<tenon_inte
 }
 
 /// Lets what the store runs end by the trap `TENON_TRAP_INTERRUPT`; if it runs nothing, what it runs
-/// next. Loops, calls, long operations on memory and waiting in WASI all end soon; callbacks only
-/// when they return. Any thread may call it at any time, and signal handlers.
+/// next. Loops, calls, long operations on memory and waiting, in WASI or on a shared memory, all end
+/// soon; callbacks only when they return. Any thread may call it at any time, and signal handlers.
 ///
 /// Ownership: borrows it.
 ///

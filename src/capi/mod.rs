@@ -28,6 +28,7 @@ mod reftypes;
 mod shared;
 mod store;
 mod table;
+mod tag;
 mod tenon;
 mod trap;
 mod types;

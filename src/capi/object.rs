@@ -7,7 +7,9 @@ use super::boundary::{Argument, guard};
 use super::families::{Copied, casts, copy, own};
 use super::foreign::Foreign;
 use super::trap::StoredTrap;
-use crate::engine::{Extern, ExternRef, Func, Global, Handle, Instance, Memory, Module, Table};
+use crate::engine::{
+    Exception, Extern, ExternRef, Func, Global, Handle, Instance, Memory, Module, Table, Tag,
+};
 
 /// What every `wasm_ref_t` is.
 #[derive(Clone)]
@@ -67,10 +69,9 @@ fn set_host_info(
     drop(object.0.attach(Some(Box::new(HostInfo { info, finalizer }))));
 }
 
-/// `WASM_DECLARE_REF_BASE` and `WASM_DECLARE_REF`: the types of references.
-macro_rules! reference {
-    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident $get_host_info:ident
-        $set_host_info:ident $set_host_info_with_finalizer:ident;)*) => {$(
+/// The types of references, with what they need to be owned and compared.
+macro_rules! handle {
+    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident;)*) => {$(
         $(#[$doc])*
         #[repr(transparent)]
         pub struct $name(Object);
@@ -105,6 +106,14 @@ macro_rules! reference {
                 _ => false,
             })
         }
+    )*};
+}
+
+/// `WASM_DECLARE_REF_BASE` and `WASM_DECLARE_REF`: the types of references.
+macro_rules! reference {
+    ($($(#[$doc:meta])* $name:ident: $delete:ident $copy:ident $same:ident $get_host_info:ident
+        $set_host_info:ident $set_host_info_with_finalizer:ident;)*) => {$(
+        handle! { $(#[$doc])* $name: $delete $copy $same; }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $get_host_info(thing: Option<&$name>) -> *mut c_void {
@@ -170,6 +179,14 @@ reference! {
     wasm_instance_t: wasm_instance_delete wasm_instance_copy wasm_instance_same
         wasm_instance_get_host_info wasm_instance_set_host_info
         wasm_instance_set_host_info_with_finalizer;
+    /// A tag.
+    tenon_tag_t: tenon_tag_delete tenon_tag_copy tenon_tag_same tenon_tag_get_host_info
+        tenon_tag_set_host_info tenon_tag_set_host_info_with_finalizer;
+}
+
+handle! {
+    /// An exception.
+    tenon_exception_t: tenon_exception_delete tenon_exception_copy tenon_exception_same;
 }
 
 casts! {
@@ -201,6 +218,13 @@ casts! {
     wasm_memory_as_extern wasm_memory_as_extern_const wasm_extern_as_memory
         wasm_extern_as_memory_const:
         wasm_memory_t wasm_extern_t |r| Memory::of(r.0.handle()).is_some();
+    tenon_tag_as_ref tenon_tag_as_ref_const tenon_ref_as_tag tenon_ref_as_tag_const:
+        tenon_tag_t wasm_ref_t |r| Tag::of(r.0.handle()).is_some();
+    tenon_tag_as_extern tenon_tag_as_extern_const tenon_extern_as_tag tenon_extern_as_tag_const:
+        tenon_tag_t wasm_extern_t |r| Tag::of(r.0.handle()).is_some();
+    tenon_exception_as_ref tenon_exception_as_ref_const tenon_ref_as_exception
+        tenon_ref_as_exception_const:
+        tenon_exception_t wasm_ref_t |r| Exception::of(r.0.handle()).is_some();
 }
 
 /// The typed handle in a reference of its own kind.
@@ -221,6 +245,8 @@ typed! {
     wasm_table_t table Table;
     wasm_memory_t memory Memory;
     wasm_instance_t instance Instance;
+    tenon_tag_t tag Tag;
+    tenon_exception_t exception Exception;
 }
 
 impl wasm_extern_t {

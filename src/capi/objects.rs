@@ -34,6 +34,7 @@ pub unsafe extern "C" fn tenon_ref_kind(reference: Option<&wasm_ref_t>) -> tenon
                 Extern::Global(_) => 2,
                 Extern::Table(_) => 3,
                 Extern::Memory(_) => 4,
+                Extern::Tag(_) => 5,
             };
         }
         if Instance::of(handle).is_some() {

@@ -5,7 +5,7 @@ use super::frame::{wasm_frame_t, wasm_frame_vec_t};
 use super::object::wasm_trap_t;
 use super::store::wasm_store_t;
 use super::val::{wasm_byte_vec_t, wasm_message_t};
-use crate::engine::{Error, ExternRef, Frame, Store, Trap, TrapCode};
+use crate::engine::{Error, Exception, ExternRef, Frame, Store, Trap, TrapCode};
 
 /// What is in the host object that stands for a trap.
 pub(super) struct StoredTrap {
@@ -39,6 +39,11 @@ impl wasm_trap_t {
         self.host_object().frames()
     }
 
+    /// The exception that it carries.
+    pub(super) fn exception(&self) -> Option<Exception> {
+        self.host_object().exception()
+    }
+
     fn stored(&self) -> &StoredTrap {
         self.object().data().expect("the type of a reference is that of its object")
     }
@@ -56,10 +61,13 @@ impl wasm_trap_t {
             }
             Err(trap) => trap,
         };
-        let frames = trap.take_frames();
+        let (frames, exception) = (trap.take_frames(), trap.take_exception());
         let message = terminated(trap.to_string().as_bytes());
         let object = ExternRef::new(store, StoredTrap { message, trap: Some(trap) });
         object.keep_frames(frames);
+        if let Some(exception) = exception {
+            object.keep_exception(&exception);
+        }
         wasm_trap_t::boxed(object.handle())
     }
 
@@ -75,8 +83,11 @@ impl wasm_trap_t {
     pub(super) fn into_trap(self: Box<wasm_trap_t>) -> Trap {
         let message = &self.stored().message;
         let text = String::from_utf8_lossy(&message[..message.len() - 1]).into_owned();
-        let traced = self.host_object().has_frames();
-        let trap = Trap::with_data(text, HostTrap(self));
+        let (traced, exception) = (self.host_object().has_frames(), self.exception());
+        let mut trap = Trap::with_data(text, HostTrap(self));
+        if let Some(exception) = exception {
+            trap = trap.carrying(exception);
+        }
         if traced { trap.already_traced() } else { trap }
     }
 }

@@ -333,6 +333,22 @@ impl wasm_memorytype_t {
     }
 }
 
+impl wasm_tagtype_t {
+    /// The C form of a tag's type.
+    pub(super) fn boxed(ty: &FuncType) -> Box<wasm_tagtype_t> {
+        let body = TypeBody::Tag { func: wasm_functype_t::boxed(ty) };
+        Box::new(wasm_tagtype_t(TypeObject { kind: EXTERN_TAG, body }))
+    }
+
+    /// The engine's form: the type whose parameters exceptions with such a tag carry.
+    pub(super) fn func_type(&self) -> Option<FuncType> {
+        let TypeBody::Tag { func } = &self.0.body else {
+            unreachable!("the kind of a type is that of its body")
+        };
+        func.func_type()
+    }
+}
+
 impl wasm_externtype_t {
     /// The C form of a type of any kind.
     pub(super) fn boxed(ty: &ExternType) -> Box<wasm_externtype_t> {
@@ -341,6 +357,7 @@ impl wasm_externtype_t {
             ExternType::Global(ty) => wasm_globaltype_t::boxed(ty).0,
             ExternType::Table(ty) => wasm_tabletype_t::boxed(ty).0,
             ExternType::Memory(ty) => wasm_memorytype_t::boxed(ty).0,
+            ExternType::Tag(ty) => wasm_tagtype_t::boxed(ty).0,
         };
         Box::new(wasm_externtype_t(object))
     }

@@ -189,7 +189,7 @@ impl wasm_val_t {
         }
     }
 
-    /// The C form of a value, which owns its reference. Vectors have none: null.
+    /// The C form of a value, which owns its reference. That of a vector is a kind without content.
     pub(super) fn from_val(value: &Val) -> wasm_val_t {
         let kind = Slot::kind_of(value.ty());
         match value {
@@ -197,7 +197,7 @@ impl wasm_val_t {
             Val::I64(value) => wasm_val_t { kind, of: ValUnion { i64: *value } },
             Val::F32(value) => wasm_val_t { kind, of: ValUnion { f32: *value } },
             Val::F64(value) => wasm_val_t { kind, of: ValUnion { f64: *value } },
-            Val::V128(_) => wasm_val_t::NULL,
+            Val::V128(_) => wasm_val_t { kind, of: ValUnion { bits: 0 } },
             reference => {
                 wasm_val_t::of_reference(kind, reference.referent().map(wasm_ref_t::boxed))
             }

@@ -6,7 +6,7 @@
 //! little-endian; lengths come before what they count.
 
 use super::Settings;
-use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
+use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::MemoryStyle;
 use crate::wasm::{DefinedFuncIndex, TrapCode};
 
@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -160,6 +160,15 @@ impl Writer {
             self.number(((difference << 1) ^ (difference >> 63)) as u64);
             (last, last_position) = (*offset, *position);
         }
+        self.number(sites.frame_size.into());
+        self.number(sites.handlers.len() as u64);
+        let mut last = 0;
+        for handler in &sites.handlers {
+            self.number((handler.return_offset - last).into());
+            self.number(handler.catch.bits().into());
+            self.number(handler.landing.into());
+            last = handler.return_offset;
+        }
         self.number(sites.roots.len() as u64);
         let mut last = 0;
         for (offset, below) in &sites.roots {
@@ -243,23 +252,29 @@ impl<'a> Reader<'a> {
             Ok((last, last_position))
         });
         let positions = positions.collect::<Result<_, String>>()?;
+        let frame_size = self.small()?;
+        let mut last = 0u32;
+        let handlers = (0..self.count()?).map(|_| {
+            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
+            let catch = Catch::from_bits(self.small()?).ok_or_else(malformed)?;
+            Ok(Handler { return_offset: last, catch, landing: self.small()? })
+        });
+        let handlers = handlers.collect::<Result<_, String>>()?;
         let mut last = 0u32;
         let roots = (0..self.count()?).map(|_| {
             last = last.checked_add(self.small()?).ok_or_else(malformed)?;
             Ok((last, self.small()?))
         });
         let roots = roots.collect::<Result<_, String>>()?;
-        Ok(CompiledFunction {
-            bytes,
-            calls,
-            sites: Sites { context_slot, traps, positions, roots },
-        })
+        let sites = Sites { context_slot, traps, positions, roots, frame_size, handlers };
+        Ok(CompiledFunction { bytes, calls, sites })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wasm::TagIndex;
 
     fn artifact() -> Artifact {
         let function = CompiledFunction {
@@ -270,6 +285,15 @@ mod tests {
                 traps: vec![TrapSite { offset: 6, code: TrapCode::Unreachable }],
                 positions: vec![(6, 300), (9, 2)],
                 roots: vec![(6, 24), (6, 32), (9, 24)],
+                frame_size: 48,
+                handlers: vec![
+                    Handler {
+                        return_offset: 5,
+                        catch: Catch::new(Some(TagIndex::from_u32(3)), true),
+                        landing: 8,
+                    },
+                    Handler { return_offset: 5, catch: Catch::new(None, false), landing: 6 },
+                ],
             },
         };
         Artifact {

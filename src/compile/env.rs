@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{
     self, AbiParam, AliasRegion, AliasRegionData, ArgumentPurpose, ExtFuncData, ExternalName,
     FuncRef, InstBuilder, MemFlagsData, SigRef, Signature, Type, UserExternalName, Value, types,
 };
-use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::FunctionBuilder;
 
 use super::trampoline::WASM_CALL_CONV;
@@ -71,15 +71,14 @@ pub(super) fn signature(ty: &FuncType) -> Signature {
     sig
 }
 
-/// Calls a libcall; its result, if it has one.
-pub(super) fn call_libcall(
+/// The address of a libcall, and its signature with this calling convention.
+fn libcall_entry(
     b: &mut FunctionBuilder,
-    isa: &dyn TargetIsa,
+    convention: CallConv,
     vmctx: Value,
     libcall: Libcall,
-    args: &[Value],
-) -> Option<Value> {
-    let mut sig = Signature::new(isa::host_call_conv(isa));
+) -> (SigRef, Value) {
+    let mut sig = Signature::new(convention);
     sig.params.push(AbiParam::new(POINTER));
     let params = libcall.params().iter();
     sig.params.extend(params.map(|ty| AbiParam::new(clif_machine_type(*ty))));
@@ -88,7 +87,18 @@ pub(super) fn call_libcall(
     let constant = constant_flags();
     let table = b.ins().load(POINTER, constant, vmctx, offset::CONTEXT_LIBCALLS);
     let entry = libcall as i32 * POINTER.bytes() as i32;
-    let callee = b.ins().load(POINTER, constant, table, entry);
+    (sig, b.ins().load(POINTER, constant, table, entry))
+}
+
+/// Calls a libcall; its result, if it has one.
+pub(super) fn call_libcall(
+    b: &mut FunctionBuilder,
+    isa: &dyn TargetIsa,
+    vmctx: Value,
+    libcall: Libcall,
+    args: &[Value],
+) -> Option<Value> {
+    let (sig, callee) = libcall_entry(b, isa::host_call_conv(isa), vmctx, libcall);
     let mut all = vec![vmctx];
     all.extend_from_slice(args);
     let call = b.ins().call_indirect(sig, callee, &all);
@@ -267,6 +277,13 @@ impl<'a> Env<'a> {
     ) -> Option<Value> {
         self.calls = true;
         call_libcall(b, &*self.compiler.isa, self.vmctx, libcall, args)
+    }
+
+    /// A libcall that throws, as something to call: its signature and its address. Its arguments,
+    /// the context first, lie where both calling conventions have them; with that of wasm nothing
+    /// has to be restored where a handler goes on.
+    pub(super) fn thrower(&self, b: &mut FunctionBuilder, libcall: Libcall) -> (SigRef, Value) {
+        libcall_entry(b, WASM_CALL_CONV, self.vmctx, libcall)
     }
 
     /// Traps when `condition` is not zero.

@@ -1,6 +1,9 @@
 //! One function body to machine code: the state of translation and the steps around it.
 
+use std::collections::VecDeque;
+
 use cranelift_codegen::CompiledCode;
+use cranelift_codegen::FinalizedMachExceptionHandler;
 use cranelift_codegen::ir::{
     self, Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, SourceLoc, StackSlot,
     StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
@@ -9,11 +12,12 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
-use super::op::control;
 use super::op::hint::Hints;
+use super::op::{control, exception};
 use super::trampoline::with_stack_check;
-use super::{CompileError, Compiler, Scratch, Source, op};
-use crate::abi::code::{CompiledFunction, DirectCall, Sites, TrapSite};
+use super::weight::{Effort, MOST_VALUES, weigh};
+use super::{CompileError, Compiler, Scratch, Source, legacy, op};
+use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
 use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
@@ -31,6 +35,24 @@ pub(super) fn compile(
     source: &Source,
     index: DefinedFuncIndex,
 ) -> Result<CompiledFunction, CompileError> {
+    match generate(compiler, scratch, source, index, false)? {
+        Some(compiled) => Ok(compiled),
+        None => {
+            let compiled = generate(compiler, scratch, source, index, true)?;
+            Ok(compiled.expect("a function that checks the stack can have any frame"))
+        }
+    }
+}
+
+/// Compiles the function; none if it has a large frame and does not check the stack. It does when
+/// it calls, has many locals, or `checks_stack`.
+fn generate(
+    compiler: &Compiler,
+    scratch: &mut Scratch,
+    source: &Source,
+    index: DefinedFuncIndex,
+    checks_stack: bool,
+) -> Result<Option<CompiledFunction>, CompileError> {
     let context = &mut scratch.context;
     context.clear();
     let func_index = source.module.func_index(index);
@@ -41,36 +63,43 @@ pub(super) fn compile(
     let reader = BinaryReader::new(&source.bytes[range], start as u64);
     let body = FunctionBody::new(reader);
 
+    let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
-    let translated = translate(&mut builder, compiler, source, ty, &body, hints);
-    let context_slot = match translated {
-        Ok(slot) => slot,
+    let how = How { effort, checks_stack, hints };
+    let translated = translate(&mut builder, compiler, source, ty, &body, how);
+    let (context_slot, most_values) = match translated {
+        Ok(translated) => translated,
         Err(error) => {
             // A builder with an unfinished function cannot be used again.
             scratch.builder = FunctionBuilderContext::new();
             return Err(error);
         }
     };
-    builder.finalize(compiler.isa.frontend_config());
+    let plain = effort.plain || most_values > MOST_VALUES;
+    let isa = if plain { &*compiler.plain } else { &*compiler.isa };
+    builder.finalize(isa.frontend_config());
 
-    if let Err(error) = context.compile(&*compiler.isa, &mut Default::default()) {
+    if let Err(error) = context.compile(isa, &mut Default::default()) {
         return Err(CompileError::codegen(&error.inner));
     }
     let code = context.take_compiled_code().expect("it has just been compiled");
+    let is_large = frame_size(&code) > SMALL_FRAME;
+    if is_large && compiler.signals() && context.func.stack_limit.is_none() {
+        return Ok(None);
+    }
     let callees = |name| match &context.func.params.user_named_funcs()[name] {
         ir::UserExternalName { namespace: 0, index } => DefinedFuncIndex::from_u32(*index),
         other => unreachable!("no function is called {other}"),
     };
     let mut compiled = collect(&code, context_slot, start as u32, callees)?;
-    if !compiler.signals() && frame_size(&code) > SMALL_FRAME {
+    if is_large && !compiler.signals() {
         let needed = frame_size(&code) as usize;
-        let (bytes, shift) =
-            with_stack_check(&*compiler.isa, signature(ty), needed, &compiled.bytes)?;
+        let (bytes, shift) = with_stack_check(isa, signature(ty), needed, &compiled.bytes)?;
         compiled.bytes = bytes;
         shift_offsets(&mut compiled, shift as u32);
     }
-    Ok(compiled)
+    Ok(Some(compiled))
 }
 
 fn frame_size(code: &CompiledCode) -> u32 {
@@ -98,7 +127,8 @@ fn collect(
 
     let frame = buffer.frame_layout().expect("the code generator reports frames");
     let context_slot = frame.frame_to_fp_offset - frame.stackslots[context_slot].offset;
-    let mut sites = Sites { context_slot, ..Sites::default() };
+    let frame_size = frame.frame_to_fp_offset;
+    let mut sites = Sites { context_slot, frame_size, ..Sites::default() };
     let srclocs = buffer.get_srclocs_sorted();
     let position = |offset: u32| {
         let next = srclocs.partition_point(|loc| loc.start <= offset);
@@ -117,7 +147,17 @@ fn collect(
     }
     for call in buffer.call_sites() {
         sites.positions.push((call.ret_addr, position(call.ret_addr - 1)));
+        for handler in call.exception_handlers {
+            let &FinalizedMachExceptionHandler::Tag(tag, landing) = handler else {
+                unreachable!("handlers are made with tags")
+            };
+            debug_assert_eq!(call.frame_offset, Some(frame_size));
+            let catch = Catch::from_bits(tag.as_u32()).expect("tags of handlers are such bits");
+            sites.handlers.push(Handler { return_offset: call.ret_addr, catch, landing });
+        }
     }
+    // Stable: the handlers of a call stay in their order.
+    sites.handlers.sort_by_key(|handler| handler.return_offset);
     for (return_offset, size, map) in buffer.user_stack_maps() {
         let places = map.entries().map(|(_, from_sp)| (*return_offset, size - from_sp));
         sites.roots.extend(places);
@@ -133,18 +173,31 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
+    for handler in &mut code.sites.handlers {
+        handler.return_offset += by;
+        handler.landing += by;
+    }
     code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
-/// Fills the builder with the function; the slot in which its frames keep their context.
+/// How a function is translated.
+struct How<'a> {
+    effort: Effort,
+    /// Whether the function compares the stack with its limit in any case.
+    checks_stack: bool,
+    hints: Hints<'a>,
+}
+
+/// Fills the builder with the function; the slot in which its frames keep their context, and the
+/// most values that its operand stack has.
 fn translate<'a>(
     b: &mut FunctionBuilder<'a>,
     compiler: &Compiler,
     source: &Source,
     ty: &FuncType,
     body: &FunctionBody,
-    hints: Hints,
-) -> Result<StackSlot, CompileError> {
+    how: How,
+) -> Result<(StackSlot, usize), CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -162,25 +215,32 @@ fn translate<'a>(
         locals: Vec::new(),
         reachable: true,
         consumed: 0,
-        hints,
+        body,
+        tries: Vec::new(),
+        handlers: 0,
+        thrown: None,
+        legacy: None,
+        hints: how.hints,
     };
     if !compiler.signals() {
         check_stack(&mut t);
     }
-    declare_locals(&mut t, ty, body, entry)?;
+    declare_locals(&mut t, ty, body, entry, how.effort.locals_in_memory)?;
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let exit = t.begin_function(ty);
     control::checkpoint(&mut t);
+    let mut most_values = 0;
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
         t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
+        most_values = most_values.max(t.stack.len());
     }
     t.end_function(exit);
 
     let (locals, calls, traps) = (t.locals.len(), t.env.calls, t.env.traps);
-    if compiler.signals() && (calls || locals > FEW_LOCALS) {
+    if compiler.signals() && (calls || locals > FEW_LOCALS || how.checks_stack) {
         set_stack_limit(b);
     }
     if !calls && !traps {
@@ -188,11 +248,11 @@ fn translate<'a>(
         b.func.layout.remove_inst(keep_context);
         b.func.sized_stack_slots[slot].size = 0;
     }
-    Ok(slot)
+    Ok((slot, most_values))
 }
 
 /// What validation has accepted decodes, but decoding returns a result all the same.
-fn malformed(error: wasmparser::Error) -> CompileError {
+pub(super) fn malformed(error: wasmparser::Error) -> CompileError {
     CompileError(format!("malformed function body: {error}"))
 }
 
@@ -236,21 +296,18 @@ fn declare_locals(
     ty: &FuncType,
     body: &FunctionBody,
     entry: Block,
+    in_memory: bool,
 ) -> Result<(), CompileError> {
     for (i, ty) in ty.params().iter().enumerate() {
         let value = t.b.block_params(entry)[i + 1];
-        let variable = t.declare_local(*ty);
-        t.b.def_var(variable, value);
-        t.locals.push(variable);
+        t.declare_local(*ty, value, in_memory);
     }
     for group in body.get_locals_reader().map_err(malformed)? {
         let (count, ty) = group.map_err(malformed)?;
         let ty = t.value_type(ty)?;
         let zero = t.zero(clif_type(ty));
         for _ in 0..count {
-            let variable = t.declare_local(ty);
-            t.b.def_var(variable, zero);
-            t.locals.push(variable);
+            t.declare_local(ty, zero, in_memory);
         }
     }
     Ok(())
@@ -264,13 +321,30 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) stack: Vec<Value>,
     /// The blocks that are open, outermost first.
     pub(super) control: Vec<Frame>,
-    pub(super) locals: Vec<Variable>,
+    pub(super) locals: Vec<Local>,
     /// Whether the current position can be reached. Where it cannot, nothing is emitted and the
     /// stack holds nothing that is used.
     pub(super) reachable: bool,
     /// Fuel for what has been translated since the last that was consumed.
     pub(super) consumed: i64,
+    body: &'b FunctionBody<'b>,
+    /// Which of the open blocks catch exceptions, outermost first.
+    pub(super) tries: Vec<usize>,
+    /// How many handlers calls have been given.
+    pub(super) handlers: usize,
+    /// Where what is thrown lies in the frame.
+    pub(super) thrown: Option<StackSlot>,
+    /// The clauses of the legacy `try`s to come, once there has been one.
+    legacy: Option<VecDeque<legacy::Clauses>>,
     pub(super) hints: Hints<'b>,
+}
+
+/// Where a local lives.
+#[derive(Clone, Copy)]
+pub(super) enum Local {
+    Variable(Variable),
+    /// A place in the frame that has values of this type.
+    Slot(StackSlot, Type),
 }
 
 /// A block that is open.
@@ -296,6 +370,10 @@ pub(super) enum FrameKind {
     If { otherwise: Block, params: Vec<Value> },
     /// The second part of an `if`.
     Else,
+    /// A `try_table`.
+    TryTable(Vec<exception::TableClause>),
+    /// A legacy `try`.
+    Try(exception::LegacyTry),
     /// A block that begins where nothing reaches.
     Dead,
 }
@@ -322,6 +400,15 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// The clauses of the next legacy `try`.
+    pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
+        if self.legacy.is_none() {
+            self.legacy = Some(legacy::clauses(self.body)?);
+        }
+        let next = self.legacy.as_mut().and_then(VecDeque::pop_front);
+        next.ok_or_else(|| CompileError::new("a `try` without clauses"))
+    }
+
     /// A new block that takes values of these types.
     pub(super) fn block_with_params(&mut self, types: &[ValType]) -> Block {
         let block = self.b.create_block();
@@ -332,23 +419,50 @@ impl Translator<'_, '_> {
         block
     }
 
-    fn declare_local(&mut self, ty: ValType) -> Variable {
-        let variable = self.b.declare_var(clif_type(ty));
-        if Self::is_tracked(ty) {
-            self.b.declare_var_needs_stack_map(variable);
+    /// Adds a local that has this value. References that the collector has to find stay in
+    /// variables.
+    fn declare_local(&mut self, ty: ValType, value: Value, in_memory: bool) {
+        let tracked = self.is_tracked(ty);
+        let ty = clif_type(ty);
+        let local = if in_memory && !tracked {
+            let data = StackSlotData::new(StackSlotKind::ExplicitSlot, ty.bytes(), 4);
+            Local::Slot(self.b.create_sized_stack_slot(data), ty)
+        } else {
+            let variable = self.b.declare_var(ty);
+            if tracked {
+                self.b.declare_var_needs_stack_map(variable);
+            }
+            Local::Variable(variable)
+        };
+        self.locals.push(local);
+        self.set_local(self.locals.len() as u32 - 1, value);
+    }
+
+    /// The value of a local.
+    pub(super) fn local(&mut self, index: u32) -> Value {
+        match self.locals[index as usize] {
+            Local::Variable(variable) => self.b.use_var(variable),
+            Local::Slot(slot, ty) => self.b.ins().stack_load(POINTER, ty, slot, 0),
         }
-        variable
+    }
+
+    /// Gives a local a value; a vector has its canonical type.
+    pub(super) fn set_local(&mut self, index: u32, value: Value) {
+        match self.locals[index as usize] {
+            Local::Variable(variable) => self.b.def_var(variable, value),
+            Local::Slot(slot, _) => _ = self.b.ins().stack_store(POINTER, value, slot, 0),
+        }
     }
 
     /// Whether the collector has to find values of this type on the stack.
-    fn is_tracked(ty: ValType) -> bool {
+    pub(super) fn is_tracked(&self, ty: ValType) -> bool {
         matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 
     /// Lets the collector find `value`, if it is of a type of which it moves or frees what is
     /// referred to. To be called with whatever comes from memory, from a call or into a block.
     pub(super) fn track(&mut self, value: Value, ty: ValType) {
-        if Self::is_tracked(ty) {
+        if self.is_tracked(ty) {
             self.b.declare_value_needs_stack_map(value);
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compi
 
         b.switch_to_block(returned);
         for (i, value) in values.into_iter().enumerate() {
-            b.ins().store(payload_flags(), value, results, payload_offset(i));
+            store_payload(b, value, results, i);
         }
         let zero = b.ins().iconst(types::I32, 0);
         b.ins().return_(&[zero]);
@@ -88,7 +88,7 @@ pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compil
         let trusted = MemFlagsData::trusted();
         let args = array(b, ty.params().len());
         for (i, (value, param)) in params[1..].iter().zip(ty.params()).enumerate() {
-            b.ins().store(payload_flags(), *value, args, payload_offset(i));
+            store_payload(b, *value, args, i);
             if has_kinds(ty) {
                 let kind = b.ins().iconst(types::I8, i64::from(kind(*param)));
                 b.ins().store(trusted, kind, args, (i * SLOT + KIND) as i32);
@@ -182,7 +182,18 @@ fn payload_flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
-fn load_payload(b: &mut FunctionBuilder, ty: ValType, array: Value, index: usize) -> Value {
+/// Writes a value to an array.
+pub(super) fn store_payload(b: &mut FunctionBuilder, value: Value, array: Value, index: usize) {
+    b.ins().store(payload_flags(), value, array, payload_offset(index));
+}
+
+/// Reads a value of type `ty` from an array.
+pub(super) fn load_payload(
+    b: &mut FunctionBuilder,
+    ty: ValType,
+    array: Value,
+    index: usize,
+) -> Value {
     b.ins().load(clif_type(ty), payload_flags(), array, payload_offset(index))
 }
 

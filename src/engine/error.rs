@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
+use super::exception::Exception;
 use super::instance::Instance;
 use crate::module::ParseError;
 use crate::vm::enter::{Cause, Raised};
@@ -96,6 +97,8 @@ impl From<Trap> for Error {
 /// The end of execution before a function has returned.
 pub struct Trap {
     reason: Reason,
+    /// The exception that nothing has caught, if it is one.
+    exception: Option<Exception>,
     frames: Vec<Frame>,
     /// Whether somebody else keeps the frames.
     traced: bool,
@@ -125,7 +128,20 @@ impl Trap {
     }
 
     fn of(reason: Reason) -> Trap {
-        Trap { reason, frames: Vec::new(), traced: false }
+        Trap { reason, exception: None, frames: Vec::new(), traced: false }
+    }
+
+    /// The trap as one that carries an exception: if a host function ends by it, wasm that has
+    /// called the function can catch the exception.
+    pub fn carrying(mut self, exception: Exception) -> Trap {
+        self.exception = Some(exception);
+        self
+    }
+
+    /// The exception that nothing has caught, if it is one. Returned from a host function, the
+    /// trap throws it again.
+    pub fn exception(&self) -> Option<&Exception> {
+        self.exception.as_ref()
     }
 
     /// The trap that WebAssembly defines, if it is one.
@@ -139,6 +155,11 @@ impl Trap {
     /// The functions that were running, innermost first.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// Takes the exception out, if it carries one.
+    pub fn take_exception(&mut self) -> Option<Exception> {
+        self.exception.take()
     }
 
     /// Takes the frames out.
@@ -175,7 +196,9 @@ impl Trap {
 
     /// The trap as it passes through wasm.
     pub(super) fn into_host_error(self) -> HostError {
-        HostError { traced: self.traced || !self.frames.is_empty(), data: Box::new(self) }
+        let exception = self.exception.as_ref().map(|exception| exception.handle().clone());
+        let traced = self.traced || !self.frames.is_empty();
+        HostError { traced, exception, data: Box::new(self) }
     }
 
     /// The trap that the runtime has raised.
@@ -184,6 +207,7 @@ impl Trap {
             Cause::Trap(code) => Trap::of(Reason::Code(code)),
             Cause::Internal(message) => Trap::new(message),
             Cause::Host(error) => from_host(error),
+            Cause::Exception(handle) => Exception::from_handle(handle).into(),
         };
         // One that has come through a host function from a deeper entry has its frames already.
         if trap.frames.is_empty() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::entity::entities;
 use super::module::Module;
 use super::store::Store;
-use super::{Error, Frame, Func, Global, Memory, Table, instantiate};
+use super::{Error, Exception, Frame, Func, Global, Memory, Table, Tag, instantiate};
 use crate::module::Entity;
 use crate::vm;
 use crate::vm::store::EntityKind;
@@ -81,6 +81,7 @@ impl Instance {
             Entity::Global(index) => {
                 Extern::Global(Global::from_handle(instance.global_handle(index)))
             }
+            Entity::Tag(index) => Extern::Tag(Tag::from_handle(instance.tag_handle(index))),
         }
     }
 
@@ -112,6 +113,17 @@ impl ExternRef {
         self.0.extern_node().keep_frames(&frames);
     }
 
+    /// Gives the object an exception to keep. One in its data would keep what it refers to alive
+    /// even when that is all that refers to the object.
+    pub fn keep_exception(&self, exception: &Exception) {
+        self.0.extern_node().keep_exception(exception.handle());
+    }
+
+    /// The exception that it keeps.
+    pub fn exception(&self) -> Option<Exception> {
+        self.0.extern_node().exception().map(Exception::from_handle)
+    }
+
     /// Whether it keeps any frames.
     pub fn has_frames(&self) -> bool {
         self.0.extern_node().has_frames()
@@ -134,6 +146,8 @@ pub enum Extern {
     Table(Table),
     /// A memory.
     Memory(Memory),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -144,6 +158,7 @@ impl Extern {
             Extern::Global(global) => global.handle(),
             Extern::Table(table) => table.handle(),
             Extern::Memory(memory) => memory.handle(),
+            Extern::Tag(tag) => tag.handle(),
         }
     }
 
@@ -154,6 +169,7 @@ impl Extern {
             EntityKind::Global => Extern::Global(Global::from_handle(handle.clone())),
             EntityKind::Table => Extern::Table(Table::from_handle(handle.clone())),
             EntityKind::Memory => Extern::Memory(Memory::from_handle(handle.clone())),
+            EntityKind::Tag => Extern::Tag(Tag::from_handle(handle.clone())),
             EntityKind::Instance | EntityKind::Extern | EntityKind::Object => return None,
         })
     }
@@ -165,6 +181,7 @@ impl Extern {
             Extern::Global(global) => ExternType::Global(global.ty()),
             Extern::Table(table) => ExternType::Table(table.ty()),
             Extern::Memory(memory) => ExternType::Memory(memory.ty()),
+            Extern::Tag(tag) => ExternType::Tag(tag.ty().clone()),
         }
     }
 }
@@ -190,5 +207,11 @@ impl From<Table> for Extern {
 impl From<Memory> for Extern {
     fn from(memory: Memory) -> Extern {
         Extern::Memory(memory)
+    }
+}
+
+impl From<Tag> for Extern {
+    fn from(tag: Tag) -> Extern {
+        Extern::Tag(tag)
     }
 }

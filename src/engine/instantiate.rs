@@ -65,6 +65,8 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
                     types.matches(given.content, wanted.content)
                 }
         }
+        // What is thrown and caught has to be of the same type for both.
+        (EntityType::Tag(ty), Extern::Tag(tag)) => image.type_ref(ty).id() == tag.type_id(),
         (EntityType::Table(ty), Extern::Table(table)) => {
             let (wanted, given) = (ty.map_concrete(|id| image.canonical(id)), table.ty());
             (wanted.element, wanted.address) == (given.element, given.address)

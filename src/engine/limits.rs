@@ -18,8 +18,8 @@ pub struct InterruptHandle(Arc<Interrupt>);
 
 impl InterruptHandle {
     /// Lets what the store runs end by the trap [`TrapCode::Interrupt`]; if it runs nothing, what
-    /// it runs next. Loops, calls, long operations on memory and waiting in WASI all end soon;
-    /// functions of the host only when they return to wasm.
+    /// it runs next. Loops, calls, long operations on memory and waiting, in WASI or on a shared
+    /// memory, all end soon; functions of the host only when they return to wasm.
     pub fn interrupt(&self) {
         self.0.request();
     }
@@ -233,8 +233,13 @@ impl Deadlines {
             // The embedder's signals are not for this thread.
             let thread = without_signals(|| builder.spawn(move || queue.wait_for_all()))
                 .map_err(|e| Error::Limit(format!("no thread to wait for deadlines: {e}")))?;
-            state.thread = Some((process, thread));
+            let old = state.thread.replace((process, thread));
             state.leaving = false;
+            if let Some((_, old)) = old.filter(|(of, _)| *of == process) {
+                // It has left the queue for good, and ends without taking the lock again: whoever
+                // drops the engine waits for the new one only.
+                let _ = old.join();
+            }
         }
         let key = (time, state.next);
         state.next += 1;

@@ -8,6 +8,7 @@ mod artifact;
 mod config;
 mod entity;
 mod error;
+mod exception;
 mod func;
 mod global;
 mod instance;
@@ -37,6 +38,7 @@ use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
+pub use exception::{Exception, Tag};
 pub use func::{Callee, Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};

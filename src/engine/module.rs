@@ -254,11 +254,12 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         tables: defined_tables.map(|ty| ty.map_concrete(canonical)).collect(),
         globals: info.globals.values().map(|ty| ty.map_concrete(canonical)).collect(),
         func_refs: func_refs(info),
+        tags: info.tags.values().skip(imported.tags as usize).copied().collect(),
         data: info.data.iter().map(|segment| segment.range.clone()).collect(),
         bytes: bytes.clone(),
         element_types: element_types(info),
         shares_refs: shares_refs(info),
-        uses_heap: info.types.values().any(|ty| ty.func().is_none()),
+        uses_heap: !info.tags.is_empty() || info.types.values().any(|ty| ty.func().is_none()),
     };
     Image::new(layout, types, parts)
 }
@@ -284,10 +285,12 @@ fn element_types(info: &ModuleInfo) -> Box<[HeapType]> {
 
 /// See [`ImageParts::shares_refs`].
 fn shares_refs(info: &ModuleInfo) -> bool {
-    info.imports.iter().any(|import| match import.ty {
-        EntityType::Func(ty) => info.signature(ty).has_refs(),
-        EntityType::Table(_) => true,
-        EntityType::Global(ty) => matches!(ty.content, ValType::Ref(_)),
-        EntityType::Memory(_) => false,
-    })
+    // Exceptions refer to their tag, and get anywhere.
+    !info.tags.is_empty()
+        || info.imports.iter().any(|import| match import.ty {
+            EntityType::Func(ty) => info.signature(ty).has_refs(),
+            EntityType::Table(_) | EntityType::Tag(_) => true,
+            EntityType::Global(ty) => matches!(ty.content, ValType::Ref(_)),
+            EntityType::Memory(_) => false,
+        })
 }

@@ -244,7 +244,7 @@ impl Object {
     }
 
     /// Sets all fields or elements of a new object, whose types have been checked.
-    fn fill(&self, values: &[Val]) -> Result<(), Error> {
+    pub(super) fn fill(&self, values: &[Val]) -> Result<(), Error> {
         for (index, value) in values.iter().enumerate() {
             let place = self.place(index as u32).expect("the object has so many values");
             self.write(place, value)?;
@@ -384,7 +384,7 @@ fn prepare(store: &Store, ty: &DefinedType) -> Result<(), Error> {
     store.vm().admit_type(&ty.0).map_err(Error::Limit)
 }
 
-fn made_or_trap(store: &Store, made: Option<u32>) -> Result<Object, Error> {
+pub(super) fn made_or_trap(store: &Store, made: Option<u32>) -> Result<Object, Error> {
     let reference = made.ok_or(Trap::from(TrapCode::HeapExhausted))?;
     Ok(Object::from_handle(store.vm().new_object(reference)))
 }
@@ -430,7 +430,7 @@ impl Val {
     }
 
     /// Fails unless it is a value of this type.
-    fn check(&self, store: &Store, ty: ValType) -> Result<(), Error> {
+    pub(super) fn check(&self, store: &Store, ty: ValType) -> Result<(), Error> {
         self.to_bits(store, ty).map(drop)
     }
 }

@@ -19,7 +19,7 @@ use wasmparser::{FuncToValidate, FuncValidatorAllocations, FunctionBody, Validat
 
 use crate::wasm::{
     DefinedFuncIndex, ExternType, Feature, Features, FuncIndex, FuncType, GlobalIndex, GlobalType,
-    MemoryIndex, MemoryType, RefType, SubType, TableIndex, TableType, TypeId, TypeIndex,
+    MemoryIndex, MemoryType, RefType, SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex,
 };
 
 pub use const_expr::{ConstExpr, ConstOp};
@@ -48,7 +48,9 @@ pub struct ModuleInfo {
     pub memories: PrimaryMap<MemoryIndex, MemoryType>,
     /// The globals, imported ones first.
     pub globals: PrimaryMap<GlobalIndex, GlobalType>,
-    /// How many of the functions, tables, memories and globals are imported.
+    /// The type of each tag, imported ones first.
+    pub tags: PrimaryMap<TagIndex, TypeIndex>,
+    /// How many of the functions, tables, memories, globals and tags are imported.
     pub imported: ImportCounts,
     /// The values that defined globals start with.
     pub global_inits: Vec<ConstExpr>,
@@ -86,6 +88,8 @@ pub struct ImportCounts {
     pub memories: u32,
     /// Imported globals.
     pub globals: u32,
+    /// Imported tags.
+    pub tags: u32,
 }
 
 /// Something that a module wants from outside.
@@ -99,7 +103,7 @@ pub struct Import {
     pub ty: EntityType,
 }
 
-/// The type of an import, functions by their index into the types.
+/// The type of an import, functions and tags by their index into the types.
 #[derive(Debug, Clone, Copy)]
 pub enum EntityType {
     /// A function of this type.
@@ -110,6 +114,8 @@ pub enum EntityType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of exceptions that carry what a function of this type takes.
+    Tag(TypeIndex),
 }
 
 /// Something that a module shows to the outside.
@@ -132,6 +138,8 @@ pub enum Entity {
     Memory(MemoryIndex),
     /// A global.
     Global(GlobalIndex),
+    /// A tag.
+    Tag(TagIndex),
 }
 
 /// An element segment (core spec, section 2.5.7).
@@ -215,6 +223,11 @@ impl ModuleInfo {
         iter::successors(Some(index), |above| self.supertype(*above)).any(|index| index == other)
     }
 
+    /// The type of the tag `index`: what its exceptions carry are the parameters.
+    pub fn tag_type(&self, index: TagIndex) -> &FuncType {
+        self.signature(self.tags[index])
+    }
+
     /// The type of an entity, as the outside sees it.
     pub fn extern_type(&self, entity: Entity) -> ExternType {
         match entity {
@@ -222,6 +235,7 @@ impl ModuleInfo {
             Entity::Table(index) => ExternType::Table(self.tables[index]),
             Entity::Memory(index) => ExternType::Memory(self.memories[index]),
             Entity::Global(index) => ExternType::Global(self.globals[index]),
+            Entity::Tag(index) => ExternType::Tag(self.tag_type(index).clone()),
         }
     }
 
@@ -232,6 +246,7 @@ impl ModuleInfo {
             EntityType::Table(ty) => ExternType::Table(ty),
             EntityType::Memory(ty) => ExternType::Memory(ty),
             EntityType::Global(ty) => ExternType::Global(ty),
+            EntityType::Tag(ty) => ExternType::Tag(self.signature(ty).clone()),
         }
     }
 

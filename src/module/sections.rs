@@ -16,7 +16,7 @@ use super::{
 use crate::wasm::{
     AddressType, ArrayType, CompositeType, Feature, Features, FieldType, FuncIndex, FuncType,
     GlobalIndex, GlobalType, HeapType, Limits, MemoryIndex, MemoryType, RefType, StorageType,
-    StructType, SubType, TableIndex, TableType, TypeId, TypeIndex, ValType,
+    StructType, SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex, ValType,
 };
 
 /// wasmparser's flag for each feature.
@@ -128,6 +128,11 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
                 info.memories.push(memory_type(ty?));
             }
         }
+        Payload::TagSection(section) => {
+            for tag in section {
+                info.tags.push(TypeIndex::from_u32(tag?.func_type_idx));
+            }
+        }
         Payload::GlobalSection(section) => {
             for global in section {
                 let global = global?;
@@ -148,7 +153,8 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
                     ExternalKind::Table => Entity::Table(TableIndex::from_u32(export.index)),
                     ExternalKind::Memory => Entity::Memory(MemoryIndex::from_u32(export.index)),
                     ExternalKind::Global => Entity::Global(GlobalIndex::from_u32(export.index)),
-                    ExternalKind::Tag | ExternalKind::FuncExact => return Err(unsupported(0)),
+                    ExternalKind::Tag => Entity::Tag(TagIndex::from_u32(export.index)),
+                    ExternalKind::FuncExact => return Err(unsupported(0)),
                 };
                 info.exports.push(Export { name: export.name.to_owned(), item });
             }
@@ -248,7 +254,13 @@ fn collect_import(info: &mut ModuleInfo, import: wasmparser::Import) -> Result<(
             info.imported.globals += 1;
             EntityType::Global(ty)
         }
-        TypeRef::Tag(_) | TypeRef::FuncExact(_) => return Err(unsupported(0)),
+        TypeRef::Tag(tag) => {
+            let ty = TypeIndex::from_u32(tag.func_type_idx);
+            info.tags.push(ty);
+            info.imported.tags += 1;
+            EntityType::Tag(ty)
+        }
+        TypeRef::FuncExact(_) => return Err(unsupported(0)),
     };
     let (module, name) = (import.module.to_owned(), import.name.to_owned());
     info.imports.push(Import { module, name, ty });

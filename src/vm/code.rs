@@ -65,6 +65,13 @@ pub struct Record {
     pub sites: Sites,
 }
 
+impl Record {
+    /// The address of what is at this offset in its code.
+    pub fn address(&self, offset: u32) -> usize {
+        self.start + offset as usize
+    }
+}
+
 /// Code is aligned to this.
 const ALIGN: usize = 16;
 

@@ -13,6 +13,7 @@ use cranelift_entity::EntityRef;
 
 use super::budget::Charge;
 use super::code::CodeSpace;
+use super::exception::Tag;
 use super::heap::Tracer;
 use super::libcalls;
 use super::memory::Memory;
@@ -26,7 +27,7 @@ use crate::abi::layout::{
 };
 use crate::wasm::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType,
-    TableIndex, TableType, TypeId, TypeIndex,
+    TableIndex, TableType, TagIndex, TypeId, TypeIndex,
 };
 
 /// The part of a module that its running code needs.
@@ -47,6 +48,8 @@ pub struct ImageParts {
     pub tables: Box<[TableType]>,
     /// All globals.
     pub globals: Box<[GlobalType]>,
+    /// The types of the tags that the module defines.
+    pub tags: Box<[TypeIndex]>,
     /// The functions that can be referred to, and their types, in the order of their numbers.
     pub func_refs: Box<[(DefinedFuncIndex, TypeIndex)]>,
     /// Where each data segment is in `bytes`.
@@ -120,6 +123,9 @@ pub struct Instance {
     /// All tables, imported ones first.
     tables: Box<[NonNull<Table>]>,
     _own_tables: Box<[Table]>,
+    /// All tags, imported ones first.
+    tags: Box<[NonNull<Tag>]>,
+    _own_tags: Box<[Tag]>,
     /// Its place in the store's budget of instances.
     _charge: Charge,
     segments: RefCell<Segments>,
@@ -185,6 +191,11 @@ impl Instance {
         let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
         tables.extend(own_tables.iter().map(NonNull::from));
 
+        let mut tags = pointers(imports, EntityKind::Tag);
+        let own_tags = parts.tags.iter().map(|ty| Tag::new(image.type_ref(*ty).clone()));
+        let own_tags: Box<[_]> = own_tags.collect();
+        tags.extend(own_tags.iter().map(NonNull::from));
+
         let guarded = |memory: &NonNull<Memory>| {
             // SAFETY: memories live as long as whoever has them, and handles keep those alive.
             let memory = unsafe { memory.as_ref() };
@@ -203,6 +214,8 @@ impl Instance {
             _own_memories: own_memories,
             tables: tables.into_boxed_slice(),
             _own_tables: own_tables,
+            tags: tags.into_boxed_slice(),
+            _own_tags: own_tags,
             _charge: charge,
             segments: RefCell::new(Segments {
                 elements: parts.element_types.iter().map(|_| Box::default()).collect(),
@@ -212,6 +225,7 @@ impl Instance {
         // SAFETY: the context is fresh, with this layout; the node came from a box.
         unsafe {
             fill(context, image, code, store, instance, imports);
+            instance.as_ref()._own_tags.iter().for_each(|tag| tag.set_node(instance.cast()));
             store.adopt(instance.cast());
             if parts.shares_refs {
                 instance.as_ref().node.escape();
@@ -283,6 +297,12 @@ impl Instance {
         unsafe { self.tables[index.index()].as_ref() }
     }
 
+    /// The tag with this index.
+    pub fn tag(&self, index: TagIndex) -> &Tag {
+        // SAFETY: tags live as long as the instances that have them or import them.
+        unsafe { self.tags[index.index()].as_ref() }
+    }
+
     /// Where the value of the global with this index is.
     pub fn global(&self, index: GlobalIndex) -> *mut VMGlobal {
         match self.image().layout.global(index) {
@@ -342,6 +362,13 @@ impl Instance {
     pub fn global_handle(&self, index: GlobalIndex) -> Handle {
         let raw = NonNull::new(self.global(index)).expect("globals have addresses").cast();
         self.part_handle(EntityKind::Global, raw, index.as_u32(), self.shape().imported_globals)
+    }
+
+    /// A handle to the tag with this index.
+    pub fn tag_handle(&self, index: TagIndex) -> Handle {
+        let tag = self.tag(index);
+        // SAFETY: the tag is a part of its node, which is alive as long as this instance.
+        unsafe { Handle::new(tag.node(), EntityKind::Tag, NonNull::from(tag)) }
     }
 
     fn shape(&self) -> &crate::abi::layout::ContextShape {
@@ -538,8 +565,10 @@ unsafe fn fill(
                     at.write(import.raw().as_ptr());
                     globals += 1;
                 }
+                // Compiled code does not look at tags.
+                EntityKind::Tag => {}
                 EntityKind::Instance | EntityKind::Extern | EntityKind::Object => {
-                    unreachable!("modules import functions, tables, memories and globals")
+                    unreachable!("modules do not import such things")
                 }
             }
         }

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::leave::HostError;
-use super::store::Store;
+use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
 use super::types::Type;
@@ -78,6 +78,8 @@ pub enum Cause {
     Trap(TrapCode),
     /// A host function says so.
     Host(HostError),
+    /// Nothing has caught the exception that this is a handle to.
+    Exception(Handle),
     /// The runtime cannot go on, for the reason given.
     Internal(String),
 }
@@ -221,12 +223,13 @@ fn forget_abandoned(running: *mut Activation) {
     }
 }
 
-/// Forgets the current thread's entries that the host has jumped out of, so that a walk over the
-/// frames of a store only meets those that are there. To be called outside of wasm only.
-pub(super) fn forget_abandoned_entries() {
-    // SAFETY: nobody else touches this thread's block meanwhile.
+/// Forgets the current thread's entries that the host has jumped out of. Called by the host, before
+/// somebody walks over the frames of a store.
+pub(super) fn forget_jumped_over() {
+    let witness = Witness::new();
+    // SAFETY: nobody changes this thread's block meanwhile.
     let thread = unsafe { &*arch::thread() };
-    let running = thread.running(&Witness::new());
+    let running = thread.running(&witness);
     if running != thread.activation {
         forget_abandoned(running);
     }

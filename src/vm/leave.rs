@@ -25,6 +25,8 @@ pub struct HostError {
     /// Whether it carries the functions that were running when it came up. Then they are not
     /// looked for again, which an error that comes through many entries would pay for in each.
     pub traced: bool,
+    /// The exception that wasm can catch, if it is one.
+    pub exception: Option<Handle>,
 }
 
 /// A function of the host.
@@ -158,11 +160,29 @@ where
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
         Err(panic) => {
-            HostError { data: Box::new(HostPanic(panic_message(&*panic))), traced: false }
+            let data = Box::new(HostPanic(panic_message(&*panic)));
+            HostError { data, traced: false, exception: None }
         }
     };
     store.host_error.set(Some(error));
     1
+}
+
+/// Does what may free something, or run the embedder's code, in the course of a libcall.
+///
+/// # Safety
+///
+/// Called by a libcall, that is inside an entry.
+pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
+    let witness = Witness::new();
+    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
+    let outside = unsafe { &raw mut (*(*arch::thread()).activation).outside };
+    // SAFETY: activations live as long as their thread.
+    unsafe { *outside = witness.begin() };
+    let result = body();
+    // SAFETY: as above.
+    unsafe { *outside = ptr::null() };
+    result
 }
 
 /// The error of a host function that has panicked: the panic's message.

@@ -10,6 +10,7 @@ pub mod budget;
 pub mod code;
 pub mod context;
 pub mod enter;
+pub mod exception;
 pub mod global;
 pub mod heap;
 pub mod interrupt;

@@ -31,6 +31,13 @@ pub struct ExternNode {
     /// Frames that belong to it. Unlike handles in its data they do not keep alive what only the
     /// object itself refers to.
     frames: RefCell<Vec<KeptFrame>>,
+    /// An exception that belongs to it; as with frames, no root, unless it is in another store.
+    exception: RefCell<Option<KeptException>>,
+}
+
+enum KeptException {
+    Inside(Cell<u32>),
+    Elsewhere(Handle),
 }
 
 /// A [`Frame`] that is no root.
@@ -114,8 +121,14 @@ impl Store {
     fn make_extern(&self, key: usize, payload: Payload) -> Handle {
         let index = self.externs.borrow_mut().take_index();
         let node = Node::new(self, NodeKind::Extern);
-        let host =
-            leak(Box::new(ExternNode { node, index, key, payload, frames: RefCell::default() }));
+        let host = leak(Box::new(ExternNode {
+            node,
+            index,
+            key,
+            payload,
+            frames: RefCell::default(),
+            exception: RefCell::default(),
+        }));
         {
             let mut externs = self.externs.borrow_mut();
             externs.nodes[index as usize] = host.as_ptr();
@@ -242,6 +255,24 @@ impl ExternNode {
             .collect();
     }
 
+    /// Gives the object an exception to keep, if it has none yet.
+    pub fn keep_exception(&self, exception: &Handle) {
+        self.exception.borrow_mut().get_or_insert_with(|| {
+            if !ptr::eq(&**exception.store(), self.node.store()) {
+                return KeptException::Elsewhere(exception.clone());
+            }
+            KeptException::Inside(Cell::new(exception.object_node().reference()))
+        });
+    }
+
+    /// The exception that it keeps.
+    pub fn exception(&self) -> Option<Handle> {
+        Some(match self.exception.borrow().as_ref()? {
+            KeptException::Inside(reference) => self.node.store().new_object(reference.get()),
+            KeptException::Elsewhere(handle) => handle.clone(),
+        })
+    }
+
     /// Whether it keeps any frames.
     pub fn has_frames(&self) -> bool {
         !self.frames.borrow().is_empty()
@@ -265,6 +296,10 @@ impl ExternNode {
         if let Payload::Entity { node, .. } = &self.payload {
             tracer.node(*node);
         }
+        if let Some(KeptException::Inside(reference)) = &*self.exception.borrow() {
+            // SAFETY: the object keeps the exception, whose reference is there.
+            unsafe { tracer.reference(reference.as_ptr()) };
+        }
     }
 
     /// Gives the index back; what the embedder has put in it, and handles to other stores, go to
@@ -278,6 +313,9 @@ impl ExternNode {
         let elsewhere: Vec<_> = frames.into_iter().filter_map(|frame| frame.root).collect();
         if !elsewhere.is_empty() {
             garbage.push(Box::new(elsewhere));
+        }
+        if let Some(KeptException::Elsewhere(handle)) = self.exception.into_inner() {
+            garbage.push(Box::new(handle));
         }
         if let Payload::Data(data) = self.payload {
             garbage.push(data);

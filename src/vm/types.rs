@@ -50,7 +50,7 @@ pub(super) enum Kept {
     Reference,
     /// To a function, by its address.
     Func,
-    /// The address of a tag's node.
+    /// The address of a tag.
     Tag,
 }
 

@@ -1,4 +1,7 @@
 //! The guest's memory: the one door to it, where every address and length is checked.
+//!
+//! Most memories are read and written where they are. One that is shared with other threads is
+//! only ever copied from and to, in pieces that are bounded.
 
 use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut};
@@ -34,6 +37,10 @@ const MAX_BUFFERS: u32 = 1024;
 /// The longest path, as on Linux.
 const MAX_PATH: u32 = 4096;
 
+/// Bytes of a shared memory that are copied at a time, and the most that one read or write of a
+/// guest with such a memory moves.
+const PIECE: u32 = 1 << 20;
+
 impl Guest {
     pub(super) fn new(memory: Memory, snapshot: Snapshot) -> Guest {
         Guest { memory, snapshot, ended: Cell::new(None) }
@@ -56,14 +63,50 @@ impl Guest {
         self.ended.take()
     }
 
-    /// Calls `access` with a part of the memory. Nothing of the guest's runs meanwhile.
+    fn is_shared(&self) -> bool {
+        self.memory.ty().shared
+    }
+
+    /// Calls `access` with a part of the memory. Nothing of the guest's runs meanwhile, except in
+    /// other threads that share the memory: then it is a copy.
     pub(super) fn with<T>(
         &self,
         address: u32,
         len: u32,
-        access: impl FnOnce(&mut [u8]) -> T,
+        access: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, Errno> {
+        if self.is_shared() {
+            self.check(address, len)?;
+            let mut copy = vec![0; len as usize];
+            self.memory.read(address.into(), &mut copy).map_err(|_| Errno::Fault)?;
+            return Ok(access(&copy));
+        }
+        let access = |bytes: &mut [u8]| access(bytes);
         self.memory.with(address.into(), len as usize, access).map_err(|_| Errno::Fault)
+    }
+
+    /// Has a part of the memory written by `write`, in pieces if the memory is shared.
+    pub(super) fn write_with(
+        &self,
+        address: u32,
+        len: u32,
+        mut write: impl FnMut(&mut [u8]) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        if !self.is_shared() {
+            let written = self.memory.with(address.into(), len as usize, write);
+            return written.map_err(|_| Errno::Fault)?;
+        }
+        self.check(address, len)?;
+        let mut piece = vec![0; len.min(PIECE) as usize];
+        let mut done = 0;
+        while done < len {
+            let piece = &mut piece[..(len - done).min(PIECE) as usize];
+            write(piece)?;
+            // Neither overflows: the whole range has been checked.
+            self.put(address + done, piece)?;
+            done += piece.len() as u32;
+        }
+        Ok(())
     }
 
     /// Calls `access` with the whole memory.
@@ -78,6 +121,9 @@ impl Guest {
         buffers: &[Buffer],
         fill: impl FnOnce(&mut [IoSliceMut]) -> Result<usize, Errno>,
     ) -> Result<u32, Errno> {
+        if self.is_shared() {
+            return self.fill_shared(buffers, fill);
+        }
         self.with_all(|memory| {
             let Some(mut slices) = disjoint(memory, buffers) else {
                 let first = buffers.iter().find(|buffer| buffer.len > 0).ok_or(Errno::Fault)?;
@@ -88,12 +134,39 @@ impl Guest {
         .map(|len| len as u32)
     }
 
+    /// The same by way of bytes that are then put into the buffers.
+    fn fill_shared(
+        &self,
+        buffers: &[Buffer],
+        fill: impl FnOnce(&mut [IoSliceMut]) -> Result<usize, Errno>,
+    ) -> Result<u32, Errno> {
+        let first = buffers.iter().position(|buffer| buffer.len > 0).unwrap_or(0);
+        let buffers = if overlap(buffers) { &buffers[first..=first] } else { buffers };
+        let mut bytes = vec![0; total(buffers).min(PIECE) as usize];
+        let len = fill(&mut [IoSliceMut::new(&mut bytes)])?;
+        let mut rest = &bytes[..len];
+        for buffer in buffers {
+            let (these, after) = rest.split_at(rest.len().min(buffer.len as usize));
+            self.put(buffer.address, these)?;
+            rest = after;
+        }
+        Ok(len as u32)
+    }
+
     /// Has buffers written, all at once; returns how many bytes that were.
     pub(super) fn drain(
         &self,
         buffers: &[Buffer],
         drain: impl FnOnce(&[IoSlice]) -> Result<usize, Errno>,
     ) -> Result<u32, Errno> {
+        if self.is_shared() {
+            let mut bytes = Vec::with_capacity(total(buffers).min(PIECE) as usize);
+            for buffer in buffers {
+                let len = buffer.len.min(PIECE - bytes.len() as u32);
+                self.with(buffer.address, len, |these| bytes.extend_from_slice(these))?;
+            }
+            return drain(&[IoSlice::new(&bytes)]).map(|len| len as u32);
+        }
         self.with_all(|memory| {
             let slices = buffers.iter().map(|buffer| IoSlice::new(&memory[buffer.range()]));
             drain(&slices.collect::<SmallVec<[IoSlice; 16]>>())
@@ -112,8 +185,7 @@ impl Guest {
     }
 
     pub(super) fn put(&self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
-        let len = u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?;
-        self.with(address, len, |to| to.copy_from_slice(bytes))
+        self.memory.write(address.into(), bytes).map_err(|_| Errno::Fault)
     }
 
     pub(super) fn put_u32(&self, address: u32, value: u32) -> Result<(), Errno> {
@@ -155,6 +227,18 @@ impl Guest {
         }
         Ok(buffers)
     }
+}
+
+/// The bytes of all buffers together, which [`Guest::buffers`] has found to be so few.
+fn total(buffers: &[Buffer]) -> u32 {
+    buffers.iter().map(|buffer| buffer.len).sum()
+}
+
+fn overlap(buffers: &[Buffer]) -> bool {
+    let ranges = buffers.iter().filter(|buffer| buffer.len > 0).map(|buffer| buffer.range());
+    let mut ranges: SmallVec<[_; 16]> = ranges.collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.windows(2).any(|pair| pair[0].end > pair[1].start)
 }
 
 /// The bytes of each buffer; none if some overlap.

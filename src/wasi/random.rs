@@ -15,7 +15,7 @@ pub(super) fn random_get(
     buffer: u32,
     len: u32,
 ) -> Result<(), Errno> {
-    guest.with(buffer, len, |bytes| {
+    guest.write_with(buffer, len, |bytes| {
         if let Some(fill) = &mut ctx.random {
             fill(bytes);
             return Ok(());
@@ -32,5 +32,5 @@ pub(super) fn random_get(
             rest = &mut rest[filled..];
         }
         Ok(())
-    })?
+    })
 }

@@ -55,9 +55,9 @@ features! {
     /// Structs, arrays and their kin, which the engine frees.
     Gc = 11, "gc", true;
     /// `try_table`, `throw` and `throw_ref`.
-    Exceptions = 12, "exceptions", false;
+    Exceptions = 12, "exceptions", true;
     /// `try`, `catch` and their kin, as exceptions were before they became part of the standard.
-    LegacyExceptions = 13, "legacy-exceptions", false;
+    LegacyExceptions = 13, "legacy-exceptions", true;
     /// Memories and tables with 64-bit addresses.
     Memory64 = 14, "memory64", true;
     /// Vector instructions whose results may depend on the machine.

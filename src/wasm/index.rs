@@ -24,4 +24,6 @@ index_types! {
     MemoryIndex "memory";
     /// Index into the globals of a module, imported ones first.
     GlobalIndex "global";
+    /// Index into the tags of a module, imported ones first.
+    TagIndex "tag";
 }

@@ -8,7 +8,9 @@ mod trap;
 mod types;
 
 pub use features::{Feature, Features};
-pub use index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+pub use index::{
+    DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex,
+};
 pub use trap::TrapCode;
 pub use types::{
     AddressType, ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType,

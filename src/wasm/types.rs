@@ -607,6 +607,8 @@ pub enum ExternType {
     Table(TableType),
     /// A memory.
     Memory(MemoryType),
+    /// A tag: exceptions that carry what a function of this type takes. It has no results.
+    Tag(FuncType),
 }
 
 impl ExternType {
@@ -617,6 +619,7 @@ impl ExternType {
             ExternType::Global(ty) => ExternType::Global(ty.map_concrete(map)),
             ExternType::Table(ty) => ExternType::Table(ty.map_concrete(map)),
             ExternType::Memory(ty) => ExternType::Memory(*ty),
+            ExternType::Tag(ty) => ExternType::Tag(ty.map_concrete(map)),
         }
     }
 }
@@ -657,6 +660,7 @@ impl fmt::Display for ExternType {
                     size => write!(f, " (pagesize {size})"),
                 }
             }
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
         }
     }
 }

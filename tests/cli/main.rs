@@ -1,6 +1,7 @@
 //! The command line, as its users see it.
 
 mod cache;
+mod examples;
 mod inspect;
 mod limits;
 mod manual;

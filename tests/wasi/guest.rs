@@ -136,7 +136,8 @@ fn text(snapshot: Snapshot) -> String {
         let args: String = (0..types.len()).map(|i| format!("(local.get {i})")).collect();
         exports += &format!("(func (export \"{name}\") {ty} (call ${name} {args}))");
     }
-    format!("(module {imports} {exports} (memory (export \"memory\") 4))")
+    let memory = if std::env::var_os(crate::SHARED).is_some() { "4 65536 shared" } else { "4" };
+    format!("(module {imports} {exports} (memory (export \"memory\") {memory}))")
 }
 
 /// The guest's module, made once for each version of WASI.

@@ -1,5 +1,5 @@
-//! WASI as guests see it. Everything here runs twice: with the kernel's own resolution of paths,
-//! and in a process in which `openat2` does not exist.
+//! WASI as guests see it. Everything here runs three times: with the kernel's own resolution of
+//! paths, in a process in which `openat2` does not exist, and with guests whose memory is shared.
 
 mod escapes;
 mod files;
@@ -14,6 +14,9 @@ use std::process::Command;
 
 /// Set in the processes that have no `openat2`.
 const WITHOUT: &str = "TENON_TEST_WITHOUT_OPENAT2";
+
+/// Set in the process whose guests have shared memories.
+const SHARED: &str = "TENON_TEST_SHARED_MEMORY";
 
 /// Makes `openat2` fail with this error in this process and its children.
 fn forbid_openat2(errno: i32) -> std::io::Result<()> {
@@ -49,21 +52,44 @@ fn openat2_error() -> Option<i32> {
 
 /// Runs the tests whose names contain `filter` in a process in which `openat2` fails.
 fn run_again(errno: i32, filter: &str) {
-    let exe = std::env::current_exe().expect("the test knows its own file");
-    let mut command = Command::new(exe);
-    command.env(WITHOUT, errno.to_string()).args(["--test-threads=2", "--quiet", filter]);
+    let mut command = again(filter);
+    command.env(WITHOUT, errno.to_string());
     // SAFETY: the function only makes system calls.
     unsafe { command.pre_exec(move || forbid_openat2(errno)) };
+    passes(command);
+}
+
+/// This program, for the tests whose names contain `filter`.
+fn again(filter: &str) -> Command {
+    let exe = std::env::current_exe().expect("the test knows its own file");
+    let mut command = Command::new(exe);
+    command.args(["--test-threads=2", "--quiet", filter]);
+    command
+}
+
+fn passes(mut command: Command) {
     let output = command.output().expect("the test can be run again");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "without openat2:\n{text}");
+    assert!(output.status.success(), "{command:?}:\n{text}");
     assert!(!text.contains(" 0 passed"), "{text}");
+}
+
+#[test]
+fn everything_again_with_shared_memories() {
+    if std::env::var_os(SHARED).is_none() && std::env::var_os(WITHOUT).is_none() {
+        let mut command = again("");
+        command.env(SHARED, "1");
+        passes(command);
+    }
 }
 
 #[test]
 fn everything_again_without_openat2() {
     if let Some(errno) = std::env::var_os(WITHOUT) {
         assert_eq!(errno.to_str().map(str::parse), openat2_error().map(Ok));
+        return;
+    }
+    if std::env::var_os(SHARED).is_some() {
         return;
     }
     assert_ne!(openat2_error(), Some(libc::ENOSYS), "only the way without openat2 is tested");

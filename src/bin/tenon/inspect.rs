@@ -171,7 +171,7 @@ fn sections(bytes: &[u8]) -> Vec<(String, u64)> {
 
 /// The name of a section (core spec, section 5.5.2).
 fn section_name(id: u8) -> &'static str {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "custom",
         "type",
         "import",
@@ -185,6 +185,7 @@ fn section_name(id: u8) -> &'static str {
         "code",
         "data",
         "data count",
+        "tag",
     ];
     NAMES.get(usize::from(id)).copied().unwrap_or("unknown")
 }

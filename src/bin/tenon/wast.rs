@@ -320,9 +320,11 @@ impl Runner {
             | WastDirective::AssertInvalidCustom { .. } => {
                 return Ok(Outcome::Skipped("custom sections never make a module invalid"));
             }
-            WastDirective::AssertException { .. } => {
-                return Ok(Outcome::Skipped("exceptions are not supported"));
-            }
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Err(Error::Trap(trap)) if trap.exception().is_some() => {}
+                Err(error) => return Err(format!("expected an exception, got: {error}")),
+                Ok(values) => return Err(format!("expected an exception, got {values:?}")),
+            },
             WastDirective::AssertSuspension { .. } => {
                 return Ok(Outcome::Skipped("stack switching is not supported"));
             }

@@ -1,32 +1,28 @@
 //! Calls (core spec, section 4.4.8).
 
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, condcodes::IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
 
 use super::control;
+use super::exception::{self, Callee};
 use super::{reference, table};
 use crate::abi::layout::offset;
+use crate::compile::CompileError;
 use crate::compile::env::{POINTER, constant_flags};
 use crate::compile::function::Translator;
 use crate::wasm::{FuncIndex, FuncType, TableIndex, TrapCode, TypeId, TypeIndex};
 
-/// What is called, and the context it gets.
-enum Callee {
-    Direct(FuncRef),
-    Indirect { sig: SigRef, code: Value },
-}
-
-pub(super) fn call(t: &mut Translator, index: u32) {
+pub(super) fn call(t: &mut Translator, index: u32) -> Result<(), CompileError> {
     let index = FuncIndex::from_u32(index);
     let module = t.env.source.module;
     let (callee, vmctx) = function(t, index);
-    call_with(t, callee, vmctx, module.func_type(index));
+    call_with(t, callee, vmctx, module.func_type(index))
 }
 
-pub(super) fn call_indirect(t: &mut Translator, ty: u32, table: u32) {
+pub(super) fn call_indirect(t: &mut Translator, ty: u32, table: u32) -> Result<(), CompileError> {
     let ty = TypeIndex::from_u32(ty);
     let module = t.env.source.module;
     let (callee, vmctx) = element(t, ty, TableIndex::from_u32(table));
-    call_with(t, callee, vmctx, module.signature(ty));
+    call_with(t, callee, vmctx, module.signature(ty))
 }
 
 pub(super) fn return_call(t: &mut Translator, index: u32) {
@@ -43,11 +39,11 @@ pub(super) fn return_call_indirect(t: &mut Translator, ty: u32, table: u32) {
     return_call_with(t, callee, vmctx, module.signature(ty));
 }
 
-pub(super) fn call_ref(t: &mut Translator, ty: u32) {
+pub(super) fn call_ref(t: &mut Translator, ty: u32) -> Result<(), CompileError> {
     let ty = TypeIndex::from_u32(ty);
     let module = t.env.source.module;
     let (callee, vmctx) = checked_referent(t, ty);
-    call_with(t, callee, vmctx, module.signature(ty));
+    call_with(t, callee, vmctx, module.signature(ty))
 }
 
 pub(super) fn return_call_ref(t: &mut Translator, ty: u32) {
@@ -121,17 +117,18 @@ fn arguments(t: &mut Translator, vmctx: Value, ty: &FuncType) -> Vec<Value> {
     args
 }
 
-fn call_with(t: &mut Translator, callee: Callee, vmctx: Value, ty: &FuncType) {
-    t.env.calls = true;
+fn call_with(
+    t: &mut Translator,
+    callee: Callee,
+    vmctx: Value,
+    ty: &FuncType,
+) -> Result<(), CompileError> {
     let args = arguments(t, vmctx, ty);
-    let call = match callee {
-        Callee::Direct(func) => t.b.ins().call(func, &args),
-        Callee::Indirect { sig, code } => t.b.ins().call_indirect(sig, code, &args),
-    };
-    let results = t.b.inst_results(call).to_vec();
+    let results = exception::call(t, callee, &args)?;
     for (value, ty) in results.into_iter().zip(ty.results()) {
         t.push_tracked(value, *ty);
     }
+    Ok(())
 }
 
 fn return_call_with(t: &mut Translator, callee: Callee, vmctx: Value, ty: &FuncType) {

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, Value, types};
 use wasmparser::{BlockType, BrTable};
 
-use super::{fuel, hint};
+use super::{exception, fuel, hint};
 use crate::abi::layout::offset;
 use crate::compile::CompileError;
 use crate::compile::env::{POINTER, constant_flags};
@@ -11,7 +11,7 @@ use crate::compile::function::{Frame, FrameKind, Translator};
 use crate::wasm::{TrapCode, TypeIndex, ValType};
 
 /// The types that a block takes and returns.
-fn block_types(
+pub(super) fn block_types(
     t: &Translator,
     ty: BlockType,
 ) -> Result<(Vec<ValType>, Vec<ValType>), CompileError> {
@@ -48,7 +48,7 @@ pub(super) fn unreachable(t: &mut Translator) {
 }
 
 /// What follows cannot be reached, up to the end of the innermost block.
-fn stop(t: &mut Translator) {
+pub(super) fn stop(t: &mut Translator) {
     t.reachable = false;
     let height = t.control.last().map_or(0, |frame| frame.height);
     t.stack.truncate(height);
@@ -159,6 +159,18 @@ pub(super) fn end(t: &mut Translator) {
                 jump(t, &mut frame.branched, frame.target, frame.arity);
             }
         }
+        FrameKind::TryTable(clauses) => {
+            if t.reachable {
+                jump(t, &mut frame.branched, frame.target, frame.arity);
+            }
+            exception::end_table(t, clauses);
+        }
+        FrameKind::Try(_) => {
+            if t.reachable {
+                jump(t, &mut frame.branched, frame.target, frame.arity);
+            }
+            exception::end_legacy(t);
+        }
     }
     t.stack.truncate(frame.height);
     t.b.seal_block(frame.target);
@@ -173,7 +185,7 @@ pub(super) fn end(t: &mut Translator) {
     }
 }
 
-fn jump(t: &mut Translator, branched: &mut bool, target: ir::Block, arity: usize) {
+pub(super) fn jump(t: &mut Translator, branched: &mut bool, target: ir::Block, arity: usize) {
     let args = t.branch_args(arity);
     t.b.ins().jump(target, &args);
     *branched = true;

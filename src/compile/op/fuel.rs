@@ -13,6 +13,8 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
     use Operator as Op;
     t.consumed += match operator {
         Op::Nop | Op::Drop | Op::Block { .. } | Op::Loop { .. } | Op::Else | Op::End => 0,
+        Op::TryTable { .. } | Op::Try { .. } | Op::Delegate { .. } => 0,
+        Op::Catch { .. } | Op::CatchAll => 0,
         _ => 1,
     };
     let leads_elsewhere = matches!(
@@ -30,6 +32,12 @@ pub(super) fn meter(t: &mut Translator, operator: &Operator) {
             | Op::BrOnCast { .. }
             | Op::BrOnCastFail { .. }
             | Op::Return
+            | Op::Throw { .. }
+            | Op::ThrowRef
+            | Op::Rethrow { .. }
+            | Op::Catch { .. }
+            | Op::CatchAll
+            | Op::Delegate { .. }
             | Op::Call { .. }
             | Op::CallIndirect { .. }
             | Op::ReturnCall { .. }

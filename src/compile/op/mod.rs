@@ -6,6 +6,7 @@ mod call;
 mod cast;
 pub(super) mod control;
 mod convert;
+pub(super) mod exception;
 mod fuel;
 pub(super) mod hint;
 mod memory;
@@ -32,9 +33,16 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
     if !t.reachable {
         // Only what opens and closes blocks matters here.
         match operator {
-            Op::Block { .. } | Op::Loop { .. } | Op::If { .. } => control::dead(t),
+            Op::Block { .. } | Op::Loop { .. } | Op::If { .. } | Op::TryTable { .. } => {
+                control::dead(t)
+            }
+            Op::Try { .. } => {
+                t.next_try()?;
+                control::dead(t);
+            }
             Op::Else => control::else_(t),
-            Op::End => control::end(t),
+            Op::Catch { .. } | Op::CatchAll => exception::legacy_catch(t),
+            Op::End | Op::Delegate { .. } => control::end(t),
             _ => {}
         }
         return Ok(());
@@ -55,15 +63,26 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::BrTable { targets } => control::br_table(t, targets)?,
         Op::Return => control::return_(t),
 
-        Op::Call { function_index } => call::call(t, *function_index),
+        Op::TryTable { try_table } => exception::try_table(t, try_table)?,
+        Op::Throw { tag_index } => exception::throw(t, *tag_index)?,
+        Op::ThrowRef => exception::throw_ref(t)?,
+        Op::Try { blockty } => {
+            let clauses = t.next_try()?;
+            exception::legacy_try(t, *blockty, clauses)?;
+        }
+        Op::Catch { .. } | Op::CatchAll => exception::legacy_catch(t),
+        Op::Delegate { .. } => control::end(t),
+        Op::Rethrow { relative_depth } => exception::rethrow(t, *relative_depth)?,
+
+        Op::Call { function_index } => call::call(t, *function_index)?,
         Op::CallIndirect { type_index, table_index } => {
-            call::call_indirect(t, *type_index, *table_index)
+            call::call_indirect(t, *type_index, *table_index)?
         }
         Op::ReturnCall { function_index } => call::return_call(t, *function_index),
         Op::ReturnCallIndirect { type_index, table_index } => {
             call::return_call_indirect(t, *type_index, *table_index)
         }
-        Op::CallRef { type_index } => call::call_ref(t, *type_index),
+        Op::CallRef { type_index } => call::call_ref(t, *type_index)?,
         Op::ReturnCallRef { type_index } => call::return_call_ref(t, *type_index),
 
         Op::Drop => drop(t.pop()),

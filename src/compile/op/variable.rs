@@ -8,20 +8,20 @@ use crate::compile::function::Translator;
 use crate::wasm::GlobalIndex;
 
 pub(super) fn local_get(t: &mut Translator, index: u32) {
-    let value = t.b.use_var(t.locals[index as usize]);
+    let value = t.local(index);
     t.push(value);
 }
 
 pub(super) fn local_set(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
-    t.b.def_var(t.locals[index as usize], value);
+    t.set_local(index, value);
 }
 
 pub(super) fn local_tee(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
-    t.b.def_var(t.locals[index as usize], value);
+    t.set_local(index, value);
     t.push(value);
 }
 
@@ -29,7 +29,9 @@ pub(super) fn global_get(t: &mut Translator, index: u32) {
     let index = GlobalIndex::from_u32(index);
     let ty = t.env.source.module.globals[index];
     let (base, offset) = t.env.global(t.b, index);
-    let flags = if ty.mutable { t.env.global_flags(t.b) } else { constant_flags() };
+    // What the collector moves does change, as bits.
+    let changes = ty.mutable || t.is_tracked(ty.content);
+    let flags = if changes { t.env.global_flags(t.b) } else { constant_flags() };
     let value = t.b.ins().load(clif_type(ty.content), flags, base, offset);
     t.push_tracked(value, ty.content);
 }

@@ -70,6 +70,30 @@ pub unsafe fn resume(pc: usize, sp: usize, fp: usize) -> ! {
     }
 }
 
+/// Goes on at the handler of a call that has thrown, at `pc` with the given stack and frame
+/// pointers, and with `payload` where the calling convention has what is thrown.
+///
+/// # Safety
+///
+/// The frame is live and its function expects to go on there; no frame in between has anything
+/// left to do.
+pub unsafe fn resume_with(pc: usize, sp: usize, fp: usize, payload: [usize; 2]) -> ! {
+    // SAFETY: the caller's contract.
+    unsafe {
+        asm!(
+            "mov rsp, {sp}",
+            "mov rbp, {fp}",
+            "jmp {pc}",
+            pc = in(reg) pc,
+            sp = in(reg) sp,
+            fp = in(reg) fp,
+            in("rax") payload[0],
+            in("rdx") payload[1],
+            options(noreturn),
+        )
+    }
+}
+
 /// Calls `function(argument)` on the stack that ends at `top`.
 ///
 /// Walks over frames, like those that panics print, get from that stack to this one.

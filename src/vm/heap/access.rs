@@ -65,7 +65,12 @@ impl Store {
                 let offset = object::HEADER + index.checked_mul(storage_size(field.storage))?;
                 (index < self.array_len(reference)).then_some(Place { offset, field: *field })
             }
-            CompositeType::Func(_) => None,
+            CompositeType::Func(ty) => {
+                let layout = StructLayout::of_exception(ty);
+                let storage = StorageType::Val(*ty.params().get(index as usize)?);
+                let field = FieldType { storage, mutable: false };
+                Some(Place { offset: layout.offsets[index as usize + 1], field })
+            }
         }
     }
 
@@ -116,7 +121,7 @@ impl Store {
         match &self.type_of(reference).definition().composite {
             CompositeType::Struct(ty) => ty.fields().len() as u32,
             CompositeType::Array(_) => self.array_len(reference),
-            CompositeType::Func(_) => 0,
+            CompositeType::Func(ty) => ty.params().len() as u32,
         }
     }
 }

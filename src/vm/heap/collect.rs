@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 use super::{Heap, KEPT, MOVED};
 use crate::abi::layout::VMFuncRef;
 use crate::abi::object;
+use crate::vm::exception::Tag;
 use crate::vm::refs::{context_node, host_index};
 use crate::vm::store::{Node, Store, trace};
 use crate::vm::sys;
@@ -167,7 +168,7 @@ impl Collection<'_> {
             match kept {
                 Kept::Reference => self.reference(at.cast()),
                 Kept::Func => self.func(at.cast()),
-                Kept::Tag => self.node(at.cast::<NonNull<Node>>().read()),
+                Kept::Tag => self.node((*at.cast::<*const Tag>().read_unaligned()).node()),
             }
         }
     }
@@ -190,6 +191,7 @@ impl Store {
     pub(in crate::vm) fn collect_inside(&self, size: u32) {
         let Some(mut collection) = self.begin_collection() else { return };
         let nodes = collection.mark_roots(|node| !node.is_object());
+        self.in_flight.trace(&mut collection);
         // SAFETY: stack maps say where frames have references.
         trap::roots(self, &mut |at| unsafe { collection.reference(at) });
         collection.finish();

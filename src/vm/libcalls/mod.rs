@@ -1,6 +1,7 @@
 //! The bodies of libcalls, by family. Their names and types are rows of [`crate::abi::libcalls`].
 
 mod atomic;
+mod exception;
 mod memory;
 mod object;
 mod raise;
@@ -56,6 +57,7 @@ for_each_libcall!(bodies);
 /// One function for each row.
 mod body {
     pub(super) use super::atomic::{memory_notify, memory_wait32, memory_wait64};
+    pub(super) use super::exception::{throw, throw_ref};
     pub(super) use super::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
     pub(super) use super::object::{
         array_copy, array_fill, array_init_data, array_init_elem, array_new, array_new_data,

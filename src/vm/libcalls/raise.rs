@@ -2,6 +2,7 @@
 
 use crate::abi::layout::VMContext;
 use crate::vm::enter::Cause;
+use crate::vm::exception;
 use crate::vm::leave;
 use crate::vm::store::Store;
 use crate::wasm::TrapCode;
@@ -21,5 +22,7 @@ pub(in crate::vm) unsafe fn raise_stack_overflow(context: *mut VMContext) -> Res
 pub(in crate::vm) unsafe fn raise_host_error(context: *mut VMContext) -> Result<(), Cause> {
     // SAFETY: the context is that of the running host function.
     let store = unsafe { Store::of_context(context) };
-    Err(Cause::Host(store.host_error.take().expect("a host function that fails leaves its error")))
+    let error = store.host_error.take().expect("a host function that fails leaves its error");
+    // SAFETY: as above.
+    Err(unsafe { exception::throw_host_error(store, error) })
 }

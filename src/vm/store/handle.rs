@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use super::{HostGlobal, Node, NodeKind, Store};
 use crate::vm::context::Instance;
+#[cfg(doc)]
+use crate::vm::exception::Tag;
 use crate::vm::memory::Memory;
 #[cfg(doc)]
 use crate::vm::refs::{ExternNode, ObjectNode};
@@ -26,9 +28,11 @@ pub enum EntityKind {
     Memory,
     /// An instance; the raw pointer is to its [`Instance`].
     Instance,
+    /// A tag; the raw pointer is to its [`Tag`].
+    Tag,
     /// A host object; the raw pointer is to its [`ExternNode`].
     Extern,
-    /// A number or an object on the heap; the raw pointer is to its [`ObjectNode`].
+    /// A number or an object on the heap, exceptions included; the raw pointer is to its [`ObjectNode`].
     Object,
 }
 

@@ -22,6 +22,7 @@ use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
 use crate::vm::budget::Budgets;
 use crate::vm::context::{Image, Instance};
 use crate::vm::enter::{self, Activation, Thread};
+use crate::vm::exception::{HostTag, InFlight};
 use crate::vm::global::Global;
 use crate::vm::heap::{Heap, Tracer};
 use crate::vm::interrupt::Interrupt;
@@ -75,6 +76,8 @@ pub struct Store {
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
+    /// The exception that has been thrown last, until its handler has taken it.
+    pub(in crate::vm) in_flight: InFlight,
     pub(in crate::vm) heap: OnceCell<Heap>,
     /// The types that objects on the heap may have, by the images that have brought them.
     types: RefCell<HashMap<u64, Box<[TypeRef]>>>,
@@ -139,6 +142,8 @@ pub enum NodeKind {
     Global,
     /// An [`ExternNode`].
     Extern,
+    /// A [`HostTag`].
+    Tag,
     /// An [`ObjectNode`].
     Object,
 }
@@ -263,6 +268,7 @@ impl Store {
             borrowed: Cell::new(false),
             host_error: Cell::new(None),
             externs: RefCell::default(),
+            in_flight: InFlight::default(),
             heap: OnceCell::new(),
             types: RefCell::default(),
             host_types: RefCell::default(),
@@ -483,10 +489,10 @@ impl Store {
     ///
     /// A message when there is no address space for a heap.
     pub fn admit_type(&self, ty: &TypeRef) -> Result<(), String> {
+        // The collector may run, and look for references in frames.
+        enter::forget_jumped_over();
         self.need_heap()?;
         self.keep_type(ty);
-        // Making an object walks over the frames that are running.
-        enter::forget_abandoned_entries();
         Ok(())
     }
 
@@ -558,7 +564,7 @@ impl Store {
         if self.is_held() {
             return;
         }
-        enter::forget_abandoned_entries();
+        enter::forget_jumped_over();
         if self.is_entered() {
             self.collect_inside(0);
         } else {
@@ -577,7 +583,7 @@ impl Store {
         if self.is_held() || !self.config.collect_always && count() < self.object_limit.get() {
             return self.drop_set_aside();
         }
-        enter::forget_abandoned_entries();
+        enter::forget_jumped_over();
         self.collect_inside(0);
         // As many again as there are, so that looking at all of them pays; and as it means to move
         // the heap's objects, the more of those there are.
@@ -714,7 +720,7 @@ pub(in crate::vm) unsafe fn trace(node: NonNull<Node>, tracer: &mut dyn Tracer) 
             }
             NodeKind::Extern => node.cast::<ExternNode>().as_ref().trace(tracer),
             NodeKind::Object => node.cast::<ObjectNode>().as_ref().trace(tracer),
-            NodeKind::Func | NodeKind::Memory => {}
+            NodeKind::Func | NodeKind::Memory | NodeKind::Tag => {}
         }
     }
 }
@@ -752,6 +758,7 @@ unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
             NodeKind::Memory => drop(Box::from_raw(node.cast::<HostMemory>().as_ptr())),
             NodeKind::Table => drop(Box::from_raw(node.cast::<HostTable>().as_ptr())),
             NodeKind::Global => drop(Box::from_raw(node.cast::<HostGlobal>().as_ptr())),
+            NodeKind::Tag => drop(Box::from_raw(node.cast::<HostTag>().as_ptr())),
             NodeKind::Object => drop(Box::from_raw(node.cast::<ObjectNode>().as_ptr())),
             NodeKind::Extern => {
                 Box::from_raw(node.cast::<ExternNode>().as_ptr()).take_apart(garbage);

@@ -4,6 +4,7 @@
 use crate::abi::layout::{INSTANCE_MAGIC, VMContext};
 use crate::vm::arch;
 use crate::vm::context::Instance;
+use crate::vm::exception::Tag;
 use crate::vm::registry;
 use crate::vm::store::{EntityKind, Handle, Store};
 use crate::wasm::DefinedFuncIndex;
@@ -52,6 +53,48 @@ pub(in crate::vm) fn caller(store: &Store) -> Option<Handle> {
         false
     });
     caller
+}
+
+/// Where a function goes on that has caught an exception.
+pub(in crate::vm) struct Landing {
+    pub(in crate::vm) pc: usize,
+    pub(in crate::vm) sp: usize,
+    pub(in crate::vm) fp: usize,
+    /// Whether it wants a reference to the exception.
+    pub(in crate::vm) by_ref: bool,
+}
+
+/// The innermost handler for exceptions with this tag among the functions of the newest entry into
+/// `store`, from where wasm was left on. Tags of handlers are those of their function's instance.
+pub(in crate::vm) fn handler(store: &Store, tag: &Tag) -> Option<Landing> {
+    let activation = store.innermost.get();
+    // SAFETY: only code of the store that runs on this thread throws, so it is inside an entry;
+    // from where wasm was left to the frame of the entry trampoline there are only frames of
+    // compiled code, whose spaces and contexts are live.
+    unsafe {
+        let (mut pc, mut fp) = ((*store.vm()).exit_pc, (*store.vm()).exit_fp);
+        while fp != (*activation).vm.resume_fp {
+            if let Some((record, offset)) = registry::find(pc).and_then(|space| (*space).lookup(pc))
+            {
+                let sites = &record.sites;
+                let catches = |index| {
+                    let context = frame_context(fp, sites.context_slot);
+                    std::ptr::eq(Instance::of_context(context).tag(index), tag)
+                };
+                let mut handlers = sites.handlers_at(offset);
+                if let Some(handler) = handlers.find(|h| h.catch.tag().is_none_or(catches)) {
+                    return Some(Landing {
+                        pc: record.address(handler.landing),
+                        sp: fp - sites.frame_size as usize,
+                        fp,
+                        by_ref: handler.catch.by_ref(),
+                    });
+                }
+            }
+            (fp, pc) = arch::caller(fp);
+        }
+    }
+    None
 }
 
 /// Visits every reference of 32 bits in the frames of a store that is left for a libcall or for the

@@ -5,7 +5,7 @@ mod backtrace;
 mod signals_unix;
 
 pub use backtrace::Frame;
-pub(super) use backtrace::{Start, caller, frames, roots};
+pub(super) use backtrace::{Landing, Start, caller, frames, handler, roots};
 #[cfg(unix)]
 pub use signals_unix::install as install_signal_handlers;
 #[cfg(unix)]
