@@ -22,6 +22,10 @@ STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
 WASMTIME := wasmtime==50.*
 PEER := target/bench/peers/wasmtime
+FUZZ := target/fuzz/debug/tenon-fuzz
+SEED ?= 1
+COUNT ?= 10000
+AGAINST ?= others
 GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 
@@ -30,8 +34,9 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap bench-throw headers check check-format check-lints check-rooms \
-  check-headers test test-rust test-c test-valgrind soak test-install spec demo guests guests-test guests-emscripten \
+.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap bench-throw headers check check-format \
+  check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
+  test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
@@ -58,6 +63,7 @@ check: check-format check-lints check-rooms check-headers ## format, lints, room
 check-format:
 	@scripts/need.sh cargo-fmt=rustfmt
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 check-lints:
 	@scripts/need.sh cargo-clippy=rust-clippy
@@ -81,6 +87,7 @@ test: lib debug ## prove everything; the last line counts
 	  check "$(MAKE) --no-print-directory check" \
 	  rust "$(MAKE) --no-print-directory test-rust" \
 	  spec "$(MAKE) --no-print-directory spec" \
+	  fuzz "$(MAKE) --no-print-directory fuzz-short" \
 	  install "$(MAKE) --no-print-directory test-install" \
 	  demo "$(MAKE) --no-print-directory demo" \
 	  c-shared "tests-c/run.sh shared" \
@@ -91,7 +98,7 @@ test: lib debug ## prove everything; the last line counts
 test-rust:
 	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
 	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests \
-	  --test wasm3
+	  --test wasm3 --test objects
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
@@ -121,6 +128,26 @@ test-install: lib
 
 spec: ## the specification's test suite, or the scripts in SPEC_DIR
 	$(CARGO) test --test spec
+
+fuzz-build:
+	$(CARGO) build --quiet --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
+
+# The modules that bytes are changed of. Those of the specification are there once `make spec` ran.
+CORPUS := $(addprefix --corpus ,tests/regress benches/modules tests-c/guests $(wildcard target/tmp/spec))
+FUZZ_FLAGS = --seed $(SEED) --count $(COUNT) --against $(AGAINST) --out target/fuzz/failures $(CORPUS)
+
+fuzz: lib fuzz-build $(PEER) ## random modules; SEED=, COUNT= and AGAINST=others|modes|bytes choose
+	$(FUZZ) run --tenon $(SO) --wasmtime $$(find $(PEER) -name _libwasmtime.so) $(FUZZ_FLAGS)
+
+# The same modules each time. The library with debug assertions finds what the other hides.
+fuzz-short: debug fuzz-build
+	$(FUZZ) run --tenon target/debug/libtenon.so --count 2500 --out target/fuzz/failures
+	$(FUZZ) run --tenon target/debug/libtenon.so --against modes --count 500 --out target/fuzz/failures
+	$(FUZZ) run --tenon target/debug/libtenon.so --against bytes --count 2500 $(CORPUS) \
+	  --out target/fuzz/failures
+
+fuzz-sizes: lib fuzz-build ## what compiling costs, for modules of growing size
+	$(FUZZ) sizes --tenon $(SO)
 
 demo: lib ## a C program that runs a real WebAssembly program, and the same from the command line
 	@scripts/need.sh $(NEED_BUILD) pkg-config=pkg-config gzip=gzip

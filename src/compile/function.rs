@@ -15,11 +15,12 @@ use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, 
 use super::op::hint::Hints;
 use super::op::{control, exception};
 use super::trampoline::with_stack_check;
+use super::weight::{Effort, MOST_VALUES, weigh};
 use super::{CompileError, Compiler, Scratch, Source, legacy, op};
 use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
-use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
 
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
@@ -34,6 +35,24 @@ pub(super) fn compile(
     source: &Source,
     index: DefinedFuncIndex,
 ) -> Result<CompiledFunction, CompileError> {
+    match generate(compiler, scratch, source, index, false)? {
+        Some(compiled) => Ok(compiled),
+        None => {
+            let compiled = generate(compiler, scratch, source, index, true)?;
+            Ok(compiled.expect("a function that checks the stack can have any frame"))
+        }
+    }
+}
+
+/// Compiles the function; none if it has a large frame and does not check the stack. It does when
+/// it calls, has many locals, or `checks_stack`.
+fn generate(
+    compiler: &Compiler,
+    scratch: &mut Scratch,
+    source: &Source,
+    index: DefinedFuncIndex,
+    checks_stack: bool,
+) -> Result<Option<CompiledFunction>, CompileError> {
     let context = &mut scratch.context;
     context.clear();
     let func_index = source.module.func_index(index);
@@ -44,36 +63,43 @@ pub(super) fn compile(
     let reader = BinaryReader::new(&source.bytes[range], start as u64);
     let body = FunctionBody::new(reader);
 
+    let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
-    let translated = translate(&mut builder, compiler, source, ty, &body, hints);
-    let context_slot = match translated {
-        Ok(slot) => slot,
+    let how = How { effort, checks_stack, hints };
+    let translated = translate(&mut builder, compiler, source, ty, &body, how);
+    let (context_slot, most_values) = match translated {
+        Ok(translated) => translated,
         Err(error) => {
             // A builder with an unfinished function cannot be used again.
             scratch.builder = FunctionBuilderContext::new();
             return Err(error);
         }
     };
-    builder.finalize(compiler.isa.frontend_config());
+    let plain = effort.plain || most_values > MOST_VALUES;
+    let isa = if plain { &*compiler.plain } else { &*compiler.isa };
+    builder.finalize(isa.frontend_config());
 
-    if let Err(error) = context.compile(&*compiler.isa, &mut Default::default()) {
+    if let Err(error) = context.compile(isa, &mut Default::default()) {
         return Err(CompileError::codegen(&error.inner));
     }
     let code = context.take_compiled_code().expect("it has just been compiled");
+    let is_large = frame_size(&code) > SMALL_FRAME;
+    if is_large && compiler.signals() && context.func.stack_limit.is_none() {
+        return Ok(None);
+    }
     let callees = |name| match &context.func.params.user_named_funcs()[name] {
         ir::UserExternalName { namespace: 0, index } => DefinedFuncIndex::from_u32(*index),
         other => unreachable!("no function is called {other}"),
     };
     let mut compiled = collect(&code, context_slot, start as u32, callees)?;
-    if !compiler.signals() && frame_size(&code) > SMALL_FRAME {
+    if is_large && !compiler.signals() {
         let needed = frame_size(&code) as usize;
-        let (bytes, shift) =
-            with_stack_check(&*compiler.isa, signature(ty), needed, &compiled.bytes)?;
+        let (bytes, shift) = with_stack_check(isa, signature(ty), needed, &compiled.bytes)?;
         compiled.bytes = bytes;
         shift_offsets(&mut compiled, shift as u32);
     }
-    Ok(compiled)
+    Ok(Some(compiled))
 }
 
 fn frame_size(code: &CompiledCode) -> u32 {
@@ -154,15 +180,24 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.sites.roots.iter_mut().for_each(|root| root.0 += by);
 }
 
-/// Fills the builder with the function; the slot in which its frames keep their context.
+/// How a function is translated.
+struct How<'a> {
+    effort: Effort,
+    /// Whether the function compares the stack with its limit in any case.
+    checks_stack: bool,
+    hints: Hints<'a>,
+}
+
+/// Fills the builder with the function; the slot in which its frames keep their context, and the
+/// most values that its operand stack has.
 fn translate<'a>(
     b: &mut FunctionBuilder<'a>,
     compiler: &Compiler,
     source: &Source,
     ty: &FuncType,
     body: &FunctionBody,
-    hints: Hints,
-) -> Result<StackSlot, CompileError> {
+    how: How,
+) -> Result<(StackSlot, usize), CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -185,25 +220,27 @@ fn translate<'a>(
         handlers: 0,
         thrown: None,
         legacy: None,
-        hints,
+        hints: how.hints,
     };
     if !compiler.signals() {
         check_stack(&mut t);
     }
-    declare_locals(&mut t, ty, body, entry)?;
+    declare_locals(&mut t, ty, body, entry, how.effort.locals_in_memory)?;
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let exit = t.begin_function(ty);
     control::checkpoint(&mut t);
+    let mut most_values = 0;
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
         t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
+        most_values = most_values.max(t.stack.len());
     }
     t.end_function(exit);
 
     let (locals, calls, traps) = (t.locals.len(), t.env.calls, t.env.traps);
-    if compiler.signals() && (calls || locals > FEW_LOCALS) {
+    if compiler.signals() && (calls || locals > FEW_LOCALS || how.checks_stack) {
         set_stack_limit(b);
     }
     if !calls && !traps {
@@ -211,7 +248,7 @@ fn translate<'a>(
         b.func.layout.remove_inst(keep_context);
         b.func.sized_stack_slots[slot].size = 0;
     }
-    Ok(slot)
+    Ok((slot, most_values))
 }
 
 /// What validation has accepted decodes, but decoding returns a result all the same.
@@ -259,21 +296,18 @@ fn declare_locals(
     ty: &FuncType,
     body: &FunctionBody,
     entry: Block,
+    in_memory: bool,
 ) -> Result<(), CompileError> {
     for (i, ty) in ty.params().iter().enumerate() {
         let value = t.b.block_params(entry)[i + 1];
-        let variable = t.declare_local(*ty);
-        t.b.def_var(variable, value);
-        t.locals.push(variable);
+        t.declare_local(*ty, value, in_memory);
     }
     for group in body.get_locals_reader().map_err(malformed)? {
         let (count, ty) = group.map_err(malformed)?;
         let ty = t.value_type(ty)?;
         let zero = t.zero(clif_type(ty));
         for _ in 0..count {
-            let variable = t.declare_local(ty);
-            t.b.def_var(variable, zero);
-            t.locals.push(variable);
+            t.declare_local(ty, zero, in_memory);
         }
     }
     Ok(())
@@ -287,7 +321,7 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) stack: Vec<Value>,
     /// The blocks that are open, outermost first.
     pub(super) control: Vec<Frame>,
-    pub(super) locals: Vec<Variable>,
+    pub(super) locals: Vec<Local>,
     /// Whether the current position can be reached. Where it cannot, nothing is emitted and the
     /// stack holds nothing that is used.
     pub(super) reachable: bool,
@@ -296,13 +330,21 @@ pub(super) struct Translator<'b, 'a> {
     body: &'b FunctionBody<'b>,
     /// Which of the open blocks catch exceptions, outermost first.
     pub(super) tries: Vec<usize>,
-    /// How many handlers calls have been given.
+    /// How many handlers calls have been given, and blocks been passed by on the way to them.
     pub(super) handlers: usize,
     /// Where what is thrown lies in the frame.
     pub(super) thrown: Option<StackSlot>,
     /// The clauses of the legacy `try`s to come, once there has been one.
     legacy: Option<VecDeque<legacy::Clauses>>,
     pub(super) hints: Hints<'b>,
+}
+
+/// Where a local lives.
+#[derive(Clone, Copy)]
+pub(super) enum Local {
+    Variable(Variable),
+    /// A place in the frame that has values of this type.
+    Slot(StackSlot, Type),
 }
 
 /// A block that is open.
@@ -358,6 +400,12 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// Bytes of the function's body.
+    pub(super) fn body_size(&self) -> usize {
+        let range = self.body.range();
+        (range.end - range.start) as usize
+    }
+
     /// The clauses of the next legacy `try`.
     pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
         if self.legacy.is_none() {
@@ -377,20 +425,44 @@ impl Translator<'_, '_> {
         block
     }
 
-    fn declare_local(&mut self, ty: ValType) -> Variable {
-        let variable = self.b.declare_var(clif_type(ty));
-        if self.is_tracked(ty) {
-            self.b.declare_var_needs_stack_map(variable);
+    /// Adds a local that has this value. References that the collector has to find stay in
+    /// variables.
+    fn declare_local(&mut self, ty: ValType, value: Value, in_memory: bool) {
+        let tracked = self.is_tracked(ty);
+        let ty = clif_type(ty);
+        let local = if in_memory && !tracked {
+            let data = StackSlotData::new(StackSlotKind::ExplicitSlot, ty.bytes(), 4);
+            Local::Slot(self.b.create_sized_stack_slot(data), ty)
+        } else {
+            let variable = self.b.declare_var(ty);
+            if tracked {
+                self.b.declare_var_needs_stack_map(variable);
+            }
+            Local::Variable(variable)
+        };
+        self.locals.push(local);
+        self.set_local(self.locals.len() as u32 - 1, value);
+    }
+
+    /// The value of a local.
+    pub(super) fn local(&mut self, index: u32) -> Value {
+        match self.locals[index as usize] {
+            Local::Variable(variable) => self.b.use_var(variable),
+            Local::Slot(slot, ty) => self.b.ins().stack_load(POINTER, ty, slot, 0),
         }
-        variable
+    }
+
+    /// Gives a local a value; a vector has its canonical type.
+    pub(super) fn set_local(&mut self, index: u32, value: Value) {
+        match self.locals[index as usize] {
+            Local::Variable(variable) => self.b.def_var(variable, value),
+            Local::Slot(slot, _) => _ = self.b.ins().stack_store(POINTER, value, slot, 0),
+        }
     }
 
     /// Whether the collector has to find values of this type on the stack.
     pub(super) fn is_tracked(&self, ty: ValType) -> bool {
-        let features = self.env.source.module.features;
-        let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
-        let has_heap = users.iter().any(|feature| features.has(*feature));
-        has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
+        matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 
     /// Lets the collector find `value`, if it is of a type of which it moves or frees what is

@@ -39,12 +39,15 @@ impl Settings {
 }
 
 /// The code generator for the machine this runs on.
-pub(super) fn host(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> {
+///
+/// What is `plain` takes time that grows with the size of a function, and its code is not good.
+pub(super) fn host(settings: &Settings, plain: bool) -> Result<OwnedTargetIsa, CompileError> {
     let mut flags = settings::builder();
     let mut set = |name: &str, value: &str| {
         flags.set(name, value).expect("the setting exists in this version of Cranelift")
     };
-    set("opt_level", "speed");
+    set("opt_level", if plain { "none" } else { "speed" });
+    set("regalloc_algorithm", if plain { "single_pass" } else { "backtracking" });
     set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
     set("unwind_info", "false");
     set("preserve_frame_pointers", "true");

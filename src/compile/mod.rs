@@ -10,6 +10,7 @@ mod isa;
 mod legacy;
 mod op;
 mod trampoline;
+mod weight;
 
 use std::fmt;
 
@@ -28,6 +29,8 @@ pub use isa::Settings;
 /// Makes machine code for this machine. Shared by all threads that compile.
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    /// Makes the code of functions that are too much for `isa`.
+    plain: OwnedTargetIsa,
     settings: Settings,
     target: String,
 }
@@ -64,9 +67,10 @@ impl Compiler {
     ///
     /// When no code can be made for this CPU.
     pub fn new(settings: Settings) -> Result<Compiler, CompileError> {
-        let isa = isa::host(&settings)?;
+        let isa = isa::host(&settings, false)?;
+        let plain = isa::host(&settings, true)?;
         let target = isa::target(&*isa);
-        Ok(Compiler { isa, settings, target })
+        Ok(Compiler { isa, plain, settings, target })
     }
 
     /// What the code depends on: target triple and CPU features, separated by spaces.

@@ -8,20 +8,20 @@ use crate::compile::function::Translator;
 use crate::wasm::GlobalIndex;
 
 pub(super) fn local_get(t: &mut Translator, index: u32) {
-    let value = t.b.use_var(t.locals[index as usize]);
+    let value = t.local(index);
     t.push(value);
 }
 
 pub(super) fn local_set(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
-    t.b.def_var(t.locals[index as usize], value);
+    t.set_local(index, value);
 }
 
 pub(super) fn local_tee(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
-    t.b.def_var(t.locals[index as usize], value);
+    t.set_local(index, value);
     t.push(value);
 }
 
