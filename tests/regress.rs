@@ -41,7 +41,7 @@ fn large_frames_are_checked_without_calls() -> Result<(), Error> {
     let module = Module::from_text(&Engine::new(&Config::new())?, text.as_bytes())?;
     // The frame takes 320,000 bytes, more than what is kept free below the limit of this stack.
     let small = thread::Builder::new().stack_size(512 << 10);
-    let thread = small.spawn(move || {
+    let outcomes = move || {
         let store = Store::new(module.engine());
         let instance = Instance::new(&store, &module, &[])?;
         let down = instance.func("down").expect("it is exported");
@@ -56,8 +56,11 @@ fn large_frames_are_checked_without_calls() -> Result<(), Error> {
             }
         }
         Ok::<_, Error>(outcomes)
-    });
-    let outcomes = thread.expect("there is a thread").join().expect("nothing has panicked")?;
+    };
+    // Errors stay on their thread.
+    let thread = small.spawn(move || outcomes().map_err(|error| error.to_string()));
+    let outcomes = thread.expect("there is a thread").join().expect("nothing has panicked");
+    let outcomes = outcomes.expect("only the stack runs out");
     assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
     Ok(())
 }
