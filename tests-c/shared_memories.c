@@ -77,12 +77,17 @@ struct job {
   uint64_t deadline;
 };
 
+/* Orders who makes an interrupt before who raises it. */
+static pthread_mutex_t interrupts = PTHREAD_MUTEX_INITIALIZER;
+
 /* Calls an export in a store of the thread's own. */
 static void* call_in_own_store(void* arg) {
   struct job* job = arg;
   wasm_store_t* store = wasm_store_new(job->engine);
   if (job->interrupt) {
-    __atomic_store_n(job->interrupt, tenon_interrupt_new(store), __ATOMIC_RELEASE);
+    pthread_mutex_lock(&interrupts);
+    *job->interrupt = tenon_interrupt_new(store);
+    pthread_mutex_unlock(&interrupts);
   }
   if (job->deadline) check(tenon_store_deadline_set(store, job->deadline) == TENON_OK);
   wasm_instance_t* instance = instance_in(store, job->shared);
@@ -163,7 +168,9 @@ static void waiting_can_be_ended(void) {
   struct job job = {.engine = engine, .shared = shared, .export = WAIT, .interrupt = &interrupt};
   pthread_t thread = start(&job);
   while (word_at(shared, 20) == 0) sched_yield();
-  tenon_interrupt_raise(__atomic_load_n(&interrupt, __ATOMIC_ACQUIRE));
+  pthread_mutex_lock(&interrupts);
+  tenon_interrupt_raise(interrupt);
+  pthread_mutex_unlock(&interrupts);
   pthread_join(thread, NULL);
   check(job.trap == TENON_TRAP_INTERRUPT);
   tenon_interrupt_delete(interrupt);

@@ -33,4 +33,4 @@
       (local.set $sum (i32.add (local.get $sum) (call $count (call $build (local.get $depth)))))
       (local.set $depth (i32.sub (local.get $depth) (i32.const 1)))
       (br_if $next (i32.ge_s (local.get $depth) (i32.const 0))))
-    (i32.sub (local.get $sum) (i32.const 1))))
+    (local.get $sum)))

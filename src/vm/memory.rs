@@ -102,9 +102,10 @@ pub(super) fn reserve(style: MemoryStyle, len: u64) -> Result<Mapping, String> {
     Mapping::reserve(whole_pages(len)?).map_err(out_of_memory)
 }
 
-/// The bytes of the system's pages that have room for `len`.
+/// The bytes of the system's pages that have room for `len`; no more than offsets can say.
 fn whole_pages(len: u64) -> Result<usize, String> {
     let len = usize::try_from(len).ok().and_then(|len| len.checked_next_multiple_of(page()));
+    let len = len.filter(|len| *len <= isize::MAX as usize);
     len.ok_or_else(|| out_of_memory("it is larger than the address space"))
 }
 

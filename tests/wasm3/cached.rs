@@ -55,6 +55,35 @@ const TABLE: Value = Value {
     ..MEMORY
 };
 
+const MEMORY_LENGTH: Value = Value {
+    name: "memory length",
+    look: "(i32.add (i32.mul (memory.size $m) (i32.const 1000))
+        (i32.load8_u $m (i32.sub (i32.shl (memory.size $m) (i32.const 16)) (i32.const 1))))",
+    change: "(drop (memory.grow $m (i32.const 1)))
+        (i32.store8 $m (i32.sub (i32.shl (memory.size $m) (i32.const 16)) (i32.const 1))
+          (global.get $n))",
+    seen: |n| (n + 1) * 1000 + n,
+    from_host: |instance, n| {
+        let memory = instance.memory("m").expect("it is exported");
+        memory.grow(1).expect("there is room");
+        memory.write(memory.size() as u64 - 1, &[n as u8]).expect("the place is there");
+    },
+    ..MEMORY
+};
+
+const TABLE_LENGTH: Value = Value {
+    name: "table length",
+    look: "(i32.add (i32.mul (table.size $t) (i32.const 1000))
+        (call_indirect $t (type $int) (i32.sub (table.size $t) (i32.const 1))))",
+    change: "(drop (table.grow $t (ref.func $f1) (i32.const 10)))",
+    seen: |n| (1 + 10 * n) * 1000 + 10 + (n > 0) as i32,
+    from_host: |instance, _| {
+        let func = Val::FuncRef(instance.func("f1"));
+        table(instance).grow(10, &func).expect("there is room");
+    },
+    ..TABLE
+};
+
 const VALUES: &[Value] = &[
     Value {
         name: "memory base",
@@ -95,21 +124,7 @@ const VALUES: &[Value] = &[
         },
         ..MEMORY
     },
-    Value {
-        name: "memory length",
-        look: "(i32.add (i32.mul (memory.size $m) (i32.const 1000))
-            (i32.load8_u $m (i32.sub (i32.shl (memory.size $m) (i32.const 16)) (i32.const 1))))",
-        change: "(drop (memory.grow $m (i32.const 1)))
-            (i32.store8 $m (i32.sub (i32.shl (memory.size $m) (i32.const 16)) (i32.const 1))
-              (global.get $n))",
-        seen: |n| (n + 1) * 1000 + n,
-        from_host: |instance, n| {
-            let memory = instance.memory("m").expect("it is exported");
-            memory.grow(1).expect("there is room");
-            memory.write(memory.size() as u64 - 1, &[n as u8]).expect("the place is there");
-        },
-        ..MEMORY
-    },
+    MEMORY_LENGTH,
     Value {
         name: "table base",
         look: "(call_indirect $t (type $int) (i32.const 0))",
@@ -141,17 +156,69 @@ const VALUES: &[Value] = &[
         },
         ..TABLE
     },
+    TABLE_LENGTH,
     Value {
-        name: "table length",
-        look: "(i32.add (i32.mul (table.size $t) (i32.const 1000))
-            (call_indirect $t (type $int) (i32.sub (table.size $t) (i32.const 1))))",
-        change: "(drop (table.grow $t (ref.func $f1) (i32.const 10)))",
-        seen: |n| (1 + 10 * n) * 1000 + 10 + (n > 0) as i32,
-        from_host: |instance, _| {
-            let func = Val::FuncRef(instance.func("f1"));
-            table(instance).grow(10, &func).expect("there is room");
+        name: "base of a 64-bit memory",
+        needs: &["memory64"],
+        own: r#"(memory $m (export "m") i64 1 1000)"#,
+        imported: r#"(import "env" "m" (memory $m i64 1 1000))"#,
+        look: "(i32.load $m offset=65528 (i64.const 4))",
+        change: "(drop (memory.grow $m (i64.const 3)))
+            (i32.store $m (i64.const 65532) (i32.mul (global.get $n) (i32.const 7)))",
+        seen: |n| n * 7,
+        from_host: |instance, n| {
+            let memory = instance.memory("m").expect("it is exported");
+            memory.grow(3).expect("there is room");
+            memory.write(65532, &(n * 7).to_le_bytes()).expect("the place is there");
         },
-        ..TABLE
+        ..MEMORY
+    },
+    Value {
+        name: "length of a 64-bit memory",
+        needs: &["memory64"],
+        own: r#"(memory $m (export "m") i64 1 1000)"#,
+        imported: r#"(import "env" "m" (memory $m i64 1 1000))"#,
+        look: "(i32.add (i32.mul (i32.wrap_i64 (memory.size $m)) (i32.const 1000))
+            (i32.load8_u $m (i64.sub (i64.shl (memory.size $m) (i64.const 16)) (i64.const 1))))",
+        change: "(drop (memory.grow $m (i64.const 1)))
+            (i32.store8 $m (i64.sub (i64.shl (memory.size $m) (i64.const 16)) (i64.const 1))
+              (global.get $n))",
+        ..MEMORY_LENGTH
+    },
+    Value {
+        name: "length of a shared memory",
+        needs: &["threads"],
+        own: r#"(memory $m (export "m") 1 1000 shared)"#,
+        imported: r#"(import "env" "m" (memory $m 1 1000 shared))"#,
+        ..MEMORY_LENGTH
+    },
+    Value {
+        name: "length of a memory of bytes",
+        needs: &["custom-page-sizes"],
+        own: r#"(memory $m (export "m") 1 1000000 (pagesize 1))"#,
+        imported: r#"(import "env" "m" (memory $m 1 1000000 (pagesize 1)))"#,
+        look: "(i32.add (i32.mul (memory.size $m) (i32.const 10))
+            (i32.load8_u $m (i32.sub (memory.size $m) (i32.const 1))))",
+        change: "(drop (memory.grow $m (i32.const 50003)))
+            (i32.store8 $m (i32.sub (memory.size $m) (i32.const 1)) (global.get $n))",
+        seen: |n| (1 + 50003 * n) * 10 + n,
+        from_host: |instance, n| {
+            let memory = instance.memory("m").expect("it is exported");
+            memory.grow(50003).expect("there is room");
+            memory.write(memory.size() as u64 - 1, &[n as u8]).expect("the place is there");
+        },
+        ..MEMORY
+    },
+    Value {
+        name: "length of a 64-bit table",
+        needs: &["memory64"],
+        own: r#"(table $t (export "t") i64 1 100000 funcref)
+            (elem (table $t) (i64.const 0) func $f0)"#,
+        imported: r#"(import "env" "t" (table $t i64 1 100000 funcref))"#,
+        look: "(i32.add (i32.mul (i32.wrap_i64 (table.size $t)) (i32.const 1000))
+            (call_indirect $t (type $int) (i64.sub (table.size $t) (i64.const 1))))",
+        change: "(drop (table.grow $t (ref.func $f1) (i64.const 10)))",
+        ..TABLE_LENGTH
     },
     Value {
         name: "global",

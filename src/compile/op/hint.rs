@@ -16,8 +16,8 @@ pub(in crate::compile) struct Hints<'a> {
     here: Option<bool>,
     /// Blocks that nothing leads to so far but unlikely branches.
     unlikely: HashSet<Block>,
-    /// Regions that are unlikely to be reached and still open, innermost last.
-    cold: Vec<Region>,
+    /// The region that is unlikely to be reached and still open.
+    cold: Option<Region>,
 }
 
 /// What is unlikely to be reached: all blocks from `first` on that are made before fewer than
@@ -64,12 +64,14 @@ impl<'a> Hints<'a> {
 pub(super) fn begin_cold(t: &mut Translator, block: Block) {
     t.b.set_cold_block(block);
     let (first, depth) = (t.b.func.dfg.num_blocks(), t.control.len());
-    t.hints.cold.push(Region { first, depth });
+    // What is within a region belongs to it: no block is looked at twice, however deep they nest.
+    t.hints.cold.get_or_insert(Region { first, depth });
 }
 
-/// Ends the regions of the block that has just been closed.
+/// Ends the region of the block that has just been closed.
 pub(super) fn end_cold(t: &mut Translator) {
-    while let Some(region) = t.hints.cold.pop_if(|region| region.depth > t.control.len()) {
+    let depth = t.control.len();
+    if let Some(region) = t.hints.cold.take_if(|region| region.depth > depth) {
         for number in region.first..t.b.func.dfg.num_blocks() {
             t.b.set_cold_block(Block::from_u32(number as u32));
         }
