@@ -77,27 +77,37 @@ struct Seen {
     loops: usize,
     deepest: usize,
     walk: usize,
-    /// For each open block whether it is a loop, and the jumps before it.
-    open: Vec<(bool, usize)>,
+    /// For each open block whether it is a loop, the jumps before it, and how many clauses it has
+    /// that may catch what calls throw.
+    open: Vec<(bool, usize, usize)>,
+    /// Clauses of all open blocks: each is where a call may jump to.
+    clauses: usize,
 }
 
 impl Seen {
     fn operator(&mut self, operator: &Operator) -> Result<()> {
         match operator {
             Operator::Loop { .. } => {
-                self.begin(true);
+                self.begin(true, 0);
                 self.loops += 1;
                 self.deepest = self.deepest.max(self.loops);
             }
-            Operator::Block { .. }
-            | Operator::If { .. }
-            | Operator::TryTable { .. }
-            | Operator::Try { .. } => self.begin(false),
-            Operator::End => {
-                if let Some((true, _)) = self.open.pop() {
-                    self.loops -= 1;
+            Operator::Block { .. } | Operator::If { .. } => self.begin(false, 0),
+            Operator::TryTable { try_table } => self.begin(false, try_table.catches.len()),
+            // How many clauses it has shows later; one or two, as a rule.
+            Operator::Try { .. } => self.begin(false, 2),
+            Operator::End | Operator::Delegate { .. } => {
+                if let Some((is_loop, _, clauses)) = self.open.pop() {
+                    self.loops -= usize::from(is_loop);
+                    self.clauses -= clauses;
                 }
             }
+            Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. } => self.jumps = self.jumps.saturating_add(self.clauses),
             Operator::BrTable { targets } => {
                 self.jump(targets.default());
                 for target in targets.targets() {
@@ -116,13 +126,14 @@ impl Seen {
         Ok(())
     }
 
-    fn begin(&mut self, is_loop: bool) {
-        self.open.push((is_loop, self.jumps));
-        self.jumps += 1;
+    fn begin(&mut self, is_loop: bool, clauses: usize) {
+        self.open.push((is_loop, self.jumps, clauses));
+        self.clauses += clauses;
+        self.jumps = self.jumps.saturating_add(1);
     }
 
     fn jump(&mut self, depth: u32) {
-        self.jumps += 1;
+        self.jumps = self.jumps.saturating_add(1);
         let target = self.open.len().checked_sub(depth as usize + 1);
         let before = target.map_or(0, |index| self.open[index].1);
         self.walk = self.walk.saturating_add(self.jumps - before);
@@ -156,6 +167,8 @@ mod tests {
         assert!(effort(&loops, &[0]).plain, "loops in loops");
         let blocks = [0x02, 0x40, 0x0b].repeat(MOST_JUMPS + 1);
         assert!(effort(&blocks, &[0]).plain, "blocks");
+        let tries = [[0x1f, 0x40, 1, 2, 0].repeat(100), [0x10, 0].repeat(200), [0x0b].repeat(100)];
+        assert!(effort(&tries.concat(), &[0]).plain, "calls in blocks that catch");
         let blocks = [0x02, 0x40, 0x0b].repeat(3000);
         let locals = effort(&blocks, &[1, 0xe8, 0x07, 0x7f]);
         assert!(locals.plain && locals.locals_in_memory && !locals.too_much, "1000 locals");
