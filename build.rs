@@ -45,7 +45,11 @@ mod headers {
             ],
         ),
         ("include/wasi.h", "src/capi/wasi.h.toml", &["wasi", "wasi_streams", "wasi_net"]),
-        ("include/tenon.h", "src/capi/tenon.h.toml", &["tenon", "limits", "wide", "shared", "tag"]),
+        (
+            "include/tenon.h",
+            "src/capi/tenon.h.toml",
+            &["tenon", "limits", "wide", "shared", "tag", "reftypes", "objects", "raw"],
+        ),
     ];
 
     pub fn write() {

@@ -76,12 +76,112 @@ typedef struct tenon_limits_t {
 /* A shared memory, which many stores on many threads may have a share of. */
 typedef struct tenon_shared_memory_t tenon_shared_memory_t;
 
-/* The kinds of values that wasm.h does not know: vectors, for which wasm_val_t has no room, and
- * references to exceptions, which are a wasm_ref_t, see tenon_ref_as_exception. */
-enum {
-  TENON_V128 = 4,
-  TENON_EXNREF = 131,
+/* Kinds of values that wasm.h does not know. Vectors have no room in wasm_val_t: their kind is only
+ * that of types (see tenon_raw_t). A reference of the kind TENON_ANYREF is to what wasm sees from
+ * inside: a number of 31 bits, a struct, an array, or something from outside. */
+enum { TENON_V128 = 4, TENON_ANYREF = 130, TENON_EXNREF = 131 };
+
+/* What references of a type refer to (core spec, section 2.3.4). */
+typedef uint8_t tenon_heap_kind_t;
+enum tenon_heap_kind_enum {
+  /* The type is not one of references. */
+  TENON_HEAP_NUMBER = 0,
+  TENON_HEAP_FUNC = 1,
+  TENON_HEAP_NOFUNC = 2,
+  TENON_HEAP_EXTERN = 3,
+  TENON_HEAP_NOEXTERN = 4,
+  TENON_HEAP_ANY = 5,
+  TENON_HEAP_EQ = 6,
+  TENON_HEAP_I31 = 7,
+  TENON_HEAP_STRUCT = 8,
+  TENON_HEAP_ARRAY = 9,
+  TENON_HEAP_NONE = 10,
+  TENON_HEAP_EXN = 11,
+  TENON_HEAP_NOEXN = 12,
+  /* Something of a tenon_deftype_t. */
+  TENON_HEAP_DEFINED = 13,
 };
+
+/* What a defined type is one of. */
+typedef uint8_t tenon_type_kind_t;
+enum tenon_type_kind_enum {
+  TENON_TYPE_FUNC = 1,
+  TENON_TYPE_STRUCT = 2,
+  TENON_TYPE_ARRAY = 3,
+};
+
+/* How a field is stored. */
+typedef uint8_t tenon_storage_t;
+enum tenon_storage_enum {
+  /* As a value of its type. */
+  TENON_STORAGE_VALUE = 0,
+  /* Packed: the low 8 or 16 bits of an i32. */
+  TENON_STORAGE_I8 = 1,
+  TENON_STORAGE_I16 = 2,
+};
+
+/* A type of functions, structs or arrays that a module or the host has defined. */
+typedef struct tenon_deftype_t tenon_deftype_t;
+
+/* A field of a struct, or the elements of an array. */
+typedef struct tenon_field_t {
+  tenon_storage_t storage;
+  wasm_mutability_t mutability;
+  /* The type of its values; not looked at in definitions if the storage is packed. */
+  wasm_valtype_t* type;
+} tenon_field_t;
+
+/* How a type is defined; what it points to is borrowed. */
+typedef struct tenon_definition_t {
+  tenon_type_kind_t kind;
+  /* Whether no type can be declared below it. */
+  bool is_final;
+  /* The type that it is declared below, or NULL. */
+  const tenon_deftype_t* supertype;
+  /* For functions: what they take and return. */
+  const wasm_functype_t* func;
+  /* For structs the number of fields, for arrays 1. */
+  size_t field_count;
+  /* For structs their fields, for arrays their elements. */
+  const tenon_field_t* fields;
+} tenon_definition_t;
+
+/* What a reference refers to. */
+typedef uint8_t tenon_ref_kind_t;
+enum tenon_ref_kind_enum {
+  TENON_REF_NULL = 0,
+  TENON_REF_FUNC = 1,
+  TENON_REF_GLOBAL = 2,
+  TENON_REF_TABLE = 3,
+  TENON_REF_MEMORY = 4,
+  TENON_REF_TAG = 5,
+  TENON_REF_INSTANCE = 6,
+  /* An object of the host: wasm_foreign_t, wasm_trap_t or wasm_module_t. */
+  TENON_REF_HOST = 7,
+  /* A number of 31 bits. */
+  TENON_REF_I31 = 8,
+  TENON_REF_STRUCT = 9,
+  TENON_REF_ARRAY = 10,
+  TENON_REF_EXCEPTION = 11,
+};
+
+/* A value whose type is known from elsewhere. */
+typedef union tenon_raw_t {
+  int32_t i32;
+  int64_t i64;
+  float32_t f32;
+  float64_t f64;
+  wasm_ref_t* ref;
+  /* A vector, lane 0 first, in little-endian form. */
+  uint8_t v128[16];
+} tenon_raw_t;
+
+/* A function of the host that gets values without kinds. Borrows its environment and its arguments;
+ * owns references that it puts among its results, which begin as zero. Returns NULL, or a trap,
+ * which it passes on. */
+typedef wasm_trap_t* (*tenon_raw_callback_t)(
+  void* env, const tenon_raw_t args[], tenon_raw_t results[]
+);
 
 /* Tags and exceptions are references as those of wasm.h are, with the same functions. Exceptions
  * have no host info. */
@@ -591,6 +691,54 @@ tenon_error_code_t tenon_store_max_instances_set(wasm_store_t *store,
 WASM_API_EXTERN uint64_t tenon_store_memory_size(wasm_store_t *store);
 
 /*
+ Sets how many bytes the heap of the store may have, on which structs, arrays and exceptions are.
+ When it is full of what is still referred to, making more of them ends by a trap. While the
+ collector runs, the heap takes up to twice as much memory.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_store_max_heap_set(wasm_store_t *store, uint64_t bytes);
+
+/*
+ Returns how many bytes the heap of the store has, used ones and free ones; 0 for null.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN uint64_t tenon_store_heap_size(wasm_store_t *store);
+
+/*
+ Returns how many bytes of the heap of the store objects have, those included that nothing refers to
+ any more and that have not been freed yet; 0 for null.
+
+ Ownership: borrows the store.
+
+ # Safety
+
+ The store is live or null.
+ */
+WASM_API_EXTERN uint64_t tenon_store_heap_used(wasm_store_t *store);
+
+/*
+ Sets whether every making of a struct or an array first frees and moves what can be: for tests,
+ in which it brings to light references that are not kept. Off by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_config_collect_always_set(wasm_config_t *config, bool on);
+
+/*
  Makes the type of a memory: its limits in pages; the kind of its addresses, `WASM_I32` or
  `WASM_I64`; the size of its pages in bytes, 65536 or 1; and whether it is shared, for which it
  needs a maximum. Returns null when the limits are null, or kind or page size are none of these.
@@ -962,6 +1110,547 @@ WASM_API_EXTERN wasm_trap_t *tenon_trap_new_exception(const tenon_exception_t *e
  The pointer is live or null.
  */
 WASM_API_EXTERN tenon_exception_t *tenon_trap_exception(const wasm_trap_t *trap);
+
+/*
+ Makes a type of references: to what `heap` says, or, if that is `TENON_HEAP_DEFINED`, to what is
+ of the defined type `type`, which is not looked at otherwise. Returns null when there is no such
+ kind, or it is one of numbers, or the defined type is needed and null.
+
+ The result names the defined type, but does not keep it: that lasts as long as a
+ `tenon_deftype_t`, a module, an instance or an object with it.
+
+ Ownership: borrows the defined type; the caller owns the result and releases it with
+ `wasm_valtype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN
+wasm_valtype_t *tenon_valtype_ref_new(tenon_heap_kind_t heap,
+                                      const tenon_deftype_t *ty,
+                                      bool nullable);
+
+/*
+ Returns what references of a type refer to; `TENON_HEAP_NUMBER` if its values are no references,
+ and for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_heap_kind_t tenon_valtype_heap_kind(const wasm_valtype_t *ty);
+
+/*
+ Returns whether null is a value of a type. No numbers and no null pointers are.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN bool tenon_valtype_is_nullable(const wasm_valtype_t *ty);
+
+/*
+ Returns the defined type that a type of references names. Returns null when it names none, or one
+ that the engine does not have any more.
+
+ Ownership: borrows both; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+tenon_deftype_t *tenon_valtype_deftype(wasm_engine_t *engine,
+                                       const wasm_valtype_t *ty);
+
+/*
+ Returns whether two value types are the same.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN bool tenon_valtype_same(const wasm_valtype_t *a, const wasm_valtype_t *b);
+
+/*
+ Returns whether every value of a type is one of the type `wanted` (core spec, section 3.3.4).
+ What the engine does not know any more only matches itself.
+
+ Ownership: borrows all.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+bool tenon_valtype_matches(wasm_engine_t *engine,
+                           const wasm_valtype_t *ty,
+                           const wasm_valtype_t *wanted);
+
+/*
+ Defines a type. One that is defined alike already is the same. Returns null when an argument is,
+ the definition makes no sense, or it does not match the type that it is declared below.
+
+ Ownership: borrows both; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointers, and those in the definition, are live or null.
+ */
+WASM_API_EXTERN
+tenon_deftype_t *tenon_deftype_new(wasm_engine_t *engine,
+                                   const tenon_definition_t *definition);
+
+/*
+ Makes what stands for one of the types of a group until that is defined by `tenon_deftype_group`:
+ the type of this kind at this index. Definitions of the group name it as supertype, and by
+ `tenon_valtype_ref_new`. Returns null when there is no such kind.
+
+ Ownership: the caller owns the result and releases it with `tenon_deftype_delete`.
+ */
+WASM_API_EXTERN tenon_deftype_t *tenon_deftype_place(tenon_type_kind_t kind, uint32_t index);
+
+/*
+ Defines `count` types that may name each other (core spec, section 2.3.9: a recursive group) and
+ writes them to `out`, null for all when it fails.
+
+ Ownership: borrows engine and definitions; the caller owns the types and releases them with
+ `tenon_deftype_delete`.
+
+ # Safety
+
+ The engine is live or null; there are as many definitions, whose pointers are live or null, and
+ places for types, or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_deftype_group(wasm_engine_t *engine,
+                                       size_t count,
+                                       const tenon_definition_t *definitions,
+                                       tenon_deftype_t **out);
+
+/*
+ Gives a defined type back.
+
+ Ownership: takes it over.
+
+ # Safety
+
+ The pointer is owned or null.
+ */
+WASM_API_EXTERN void tenon_deftype_delete(tenon_deftype_t *ty);
+
+/*
+ Returns another owner of a defined type.
+
+ Ownership: borrows it; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_deftype_t *tenon_deftype_copy(const tenon_deftype_t *ty);
+
+/*
+ Returns whether two defined types are the same. Equal types of different modules of an engine are.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN bool tenon_deftype_same(const tenon_deftype_t *a, const tenon_deftype_t *b);
+
+/*
+ Returns whether a defined type is `other` or declared below it.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN bool tenon_deftype_matches(const tenon_deftype_t *ty, const tenon_deftype_t *other);
+
+/*
+ Returns what a defined type is one of; 0 for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_type_kind_t tenon_deftype_kind(const tenon_deftype_t *ty);
+
+/*
+ Returns whether nothing can be declared below a defined type; false for null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN bool tenon_deftype_is_final(const tenon_deftype_t *ty);
+
+/*
+ Returns the type that a defined type is declared below. Returns null when there is none: the last
+ error stays as it is.
+
+ Ownership: borrows both; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+tenon_deftype_t *tenon_deftype_supertype(wasm_engine_t *engine,
+                                         const tenon_deftype_t *ty);
+
+/*
+ Returns what functions of a defined type take and return. Returns null when it is not one of
+ functions.
+
+ Ownership: borrows it; the caller owns the result and releases it with `wasm_functype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_functype_t *tenon_deftype_functype(const tenon_deftype_t *ty);
+
+/*
+ Returns the number of fields of structs of a defined type, 1 for arrays, 0 for functions and null.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN size_t tenon_deftype_field_count(const tenon_deftype_t *ty);
+
+/*
+ Writes to `out` what the field of a struct with this index is, or, for index 0, the elements of an
+ array. The type of a packed field's values is `i32`. When there is no such field, the type is
+ null.
+
+ Ownership: borrows the defined type; the caller owns the value type in the field and releases it
+ with `wasm_valtype_delete`.
+
+ # Safety
+
+ The type is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_deftype_field(const tenon_deftype_t *ty,
+                                       size_t index,
+                                       tenon_field_t *out);
+
+/*
+ Returns the defined type of a function.
+
+ Ownership: borrows it; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_deftype_t *tenon_func_deftype(const wasm_func_t *func);
+
+/*
+ Returns what a reference refers to; `TENON_REF_NULL` for null.
+
+ Ownership: borrows it.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_ref_kind_t tenon_ref_kind(const wasm_ref_t *reference);
+
+/*
+ Returns the type that the struct or array was made with which a reference is to. Returns null when
+ it is to something else.
+
+ Ownership: borrows it; the caller owns the result and releases it with `tenon_deftype_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN tenon_deftype_t *tenon_object_type(const wasm_ref_t *reference);
+
+/*
+ Makes a reference to the number in the low 31 bits of `value`. Returns null when the store is.
+
+ Ownership: borrows the store; the caller owns the result and releases it with `wasm_ref_delete`.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_ref_t *tenon_i31_new(wasm_store_t *store, int32_t value);
+
+/*
+ Writes to `out` the number of 31 bits that a reference is to, extended with its sign. Fails when
+ it is to something else.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The reference is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN tenon_error_code_t tenon_i31_get(const wasm_ref_t *reference, int32_t *out);
+
+/*
+ Makes a struct of a defined type with these fields, or, if they are null, with fields that are zero
+ or null. Returns null when another argument is; when the type is not one of structs of the store's
+ engine; when the fields are too few or too many, not of their types, or needed, because one has no
+ zero; when the heap is exhausted: the last error is `TENON_ERROR_TRAP` then. May free and move
+ objects that nothing refers to any more.
+
+ Ownership: borrows all; the caller owns the result and releases it with `wasm_ref_delete`.
+
+ # Safety
+
+ Store and type are live or null, the vector is whole or null, references in it are live or null.
+ */
+WASM_API_EXTERN
+wasm_ref_t *tenon_struct_new(wasm_store_t *store,
+                             const tenon_deftype_t *ty,
+                             const wasm_val_vec_t *fields);
+
+/*
+ Makes an array of a defined type with `size` times the same element, or, if that is null, with
+ elements that are zero or null. Returns null as `tenon_struct_new` does.
+
+ Ownership: borrows all; the caller owns the result and releases it with `wasm_ref_delete`.
+
+ # Safety
+
+ The pointers are live or null; a reference in the element is live or null.
+ */
+WASM_API_EXTERN
+wasm_ref_t *tenon_array_new(wasm_store_t *store,
+                            const tenon_deftype_t *ty,
+                            size_t size,
+                            const wasm_val_t *element);
+
+/*
+ Makes an array of a defined type with these elements. Returns null as `tenon_struct_new` does, and
+ when the elements are.
+
+ Ownership: borrows all; the caller owns the result and releases it with `wasm_ref_delete`.
+
+ # Safety
+
+ As `tenon_struct_new`.
+ */
+WASM_API_EXTERN
+wasm_ref_t *tenon_array_new_of(wasm_store_t *store,
+                               const tenon_deftype_t *ty,
+                               const wasm_val_vec_t *elements);
+
+/*
+ Makes an array of a defined type from `bytes` bytes: the elements one after the other, in
+ little-endian form, each as large as it is stored (1 byte for `i8`, 16 for vectors). Returns null
+ as `tenon_struct_new` does, when the elements are no numbers, and when the last one is not whole.
+
+ Ownership: borrows all; the caller owns the result and releases it with `wasm_ref_delete`.
+
+ # Safety
+
+ Store and type are live or null; so many bytes can be read, or `data` is null.
+ */
+WASM_API_EXTERN
+wasm_ref_t *tenon_array_new_from(wasm_store_t *store,
+                                 const tenon_deftype_t *ty,
+                                 const void *data,
+                                 size_t bytes);
+
+/*
+ Returns the number of fields of a struct, or of elements of an array; 0 for anything else, and for
+ null.
+
+ Ownership: borrows it.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN size_t tenon_object_size(const wasm_ref_t *reference);
+
+/*
+ Writes to `out` a field of a struct, or an element of an array, by its index. A value that is
+ stored in fewer bits is extended with zeros. Fails, and writes a null reference, when there is no
+ such value, or it is a vector (see `tenon_object_get_raw`).
+
+ Ownership: borrows the reference to the object; the caller owns a reference in the value.
+
+ # Safety
+
+ The reference is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_object_get(const wasm_ref_t *reference,
+                                    size_t index,
+                                    wasm_val_t *out);
+
+/*
+ Sets a field of a struct, or an element of an array, by its index. Fails when there is no such
+ value, it cannot be set, or the new one is not of its type.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null; a reference in the value is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_object_set(wasm_ref_t *reference,
+                                    size_t index,
+                                    const wasm_val_t *value);
+
+/*
+ Copies `count` elements of an array of numbers, from index `start` on, to memory of C: one after
+ the other, in little-endian form, each as large as it is stored. Fails, and writes nothing, when
+ the array has not so many, or its elements are no numbers.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The reference is live or null; so many elements can be written to `out`, or it is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_array_read(const wasm_ref_t *reference,
+                                    size_t start,
+                                    size_t count,
+                                    void *out);
+
+/*
+ Sets `count` elements of an array of numbers, from index `start` on, to what is in memory of C, as
+ `tenon_array_read` writes it. Fails, and sets nothing, also when elements cannot be set.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The reference is live or null; so many elements can be read from `data`, or it is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_array_write(wasm_ref_t *reference,
+                                     size_t start,
+                                     size_t count,
+                                     const void *data);
+
+/*
+ Calls a function as `wasm_func_call` does, with values without kinds: the function's type says what
+ they are, so vectors can be among them. Returns null when it returns, its results in `results`;
+ else a trap. A null function is not called: the last error alone tells.
+
+ Ownership: borrows function and arguments; the caller owns the trap, and references among the
+ results.
+
+ # Safety
+
+ The function is live or null; there are so many arguments and places for results, which may be the
+ same; references among the arguments are live or null.
+ */
+WASM_API_EXTERN
+wasm_trap_t *tenon_func_call_raw(const wasm_func_t *func,
+                                 size_t arg_count,
+                                 const tenon_raw_t *args,
+                                 size_t room,
+                                 tenon_raw_t *results);
+
+/*
+ Makes a function of a callback as `wasm_func_new_with_env` does; vectors may go in and out. Returns
+ null when store, type or callback are; the finalizer has run then.
+
+ Ownership: borrows store and type, takes the environment over; the caller owns the result and
+ releases it with `wasm_func_delete`.
+
+ # Safety
+
+ Store and type are live or null; callback and finalizer keep to their contracts.
+ */
+WASM_API_EXTERN
+wasm_func_t *tenon_func_new_raw(wasm_store_t *store,
+                                const wasm_functype_t *ty,
+                                tenon_raw_callback_t callback,
+                                void *env,
+                                void (*finalizer)(void*));
+
+/*
+ Makes a global of any type, vectors included. Returns null when an argument is, or the value is not
+ of the global's type.
+
+ Ownership: borrows all; the caller owns the result and releases it with `wasm_global_delete`.
+
+ # Safety
+
+ The pointers are live or null; a reference in the value is live or null.
+ */
+WASM_API_EXTERN
+wasm_global_t *tenon_global_new_raw(wasm_store_t *store,
+                                    const wasm_globaltype_t *ty,
+                                    const tenon_raw_t *value);
+
+/*
+ Writes a global's value to `out`, whatever its type is; zero for null.
+
+ Ownership: borrows the global; the caller owns a reference in the value.
+
+ # Safety
+
+ The global is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_global_get_raw(const wasm_global_t *global,
+                                        tenon_raw_t *out);
+
+/*
+ Sets a global's value, whatever its type is. Fails when the global is immutable, or the value is
+ not of its type.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null; a reference in the value is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_global_set_raw(wasm_global_t *global,
+                                        const tenon_raw_t *value);
+
+/*
+ As `tenon_object_get`, for values of any type.
+
+ Ownership: borrows the reference to the object; the caller owns a reference in the value.
+
+ # Safety
+
+ The reference is live or null, `out` can be written or is null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_object_get_raw(const wasm_ref_t *reference,
+                                        size_t index,
+                                        tenon_raw_t *out);
+
+/*
+ As `tenon_object_set`, for values of any type.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The pointers are live or null; a reference in the value is live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_object_set_raw(wasm_ref_t *reference,
+                                        size_t index,
+                                        const tenon_raw_t *value);
 
 #ifdef __cplusplus
 }  // extern "C"

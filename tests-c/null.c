@@ -523,6 +523,10 @@ static void limits(void) {
   check(tenon_store_max_table_elements_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_store_max_instances_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   complains(check(tenon_store_memory_size(NULL) == 0));
+  check(tenon_store_max_heap_set(NULL, 1) == TENON_ERROR_ARGUMENT);
+  complains(check(tenon_store_heap_size(NULL) == 0));
+  complains(check(tenon_store_heap_used(NULL) == 0));
+  check(tenon_config_collect_always_set(NULL, true) == TENON_ERROR_ARGUMENT);
 }
 
 static void wide_types(void) {
@@ -568,6 +572,128 @@ static void shared_memories(void) {
   tenon_shared_memory_delete(memory);
   wasm_memorytype_delete(type);
   check(before == 7);
+}
+
+static void defined_types(void) {
+  tenon_definition_t definition = {.kind = TENON_TYPE_STRUCT}, no_array = {TENON_TYPE_ARRAY},
+    no_func = {TENON_TYPE_FUNC}, no_fields = {.kind = TENON_TYPE_STRUCT, .field_count = 1};
+  tenon_deftype_t *type = tenon_deftype_new(engine, &definition), *out[] = {(void*)8, (void*)8};
+  tenon_field_t field = {.type = (void*)8};
+  wasm_valtype_t* number = wasm_valtype_new_i32();
+  null_refused(tenon_valtype_ref_new(TENON_HEAP_DEFINED, NULL, true));
+  check(tenon_valtype_heap_kind(NULL) == TENON_HEAP_NUMBER);
+  check(!tenon_valtype_is_nullable(NULL));
+  null_refused(tenon_valtype_deftype(NULL, number));
+  null_refused(tenon_valtype_deftype(engine, NULL));
+  null_refused(tenon_valtype_deftype(engine, number));
+  null_refused(tenon_valtype_same(NULL, number));
+  null_refused(tenon_valtype_same(number, NULL));
+  null_refused(tenon_valtype_matches(NULL, number, number));
+  null_refused(tenon_valtype_matches(engine, NULL, number));
+  null_refused(tenon_valtype_matches(engine, number, NULL));
+  null_refused(tenon_deftype_new(NULL, &definition));
+  null_refused(tenon_deftype_new(engine, NULL));
+  null_refused(tenon_deftype_new(engine, &no_array));
+  null_refused(tenon_deftype_new(engine, &no_func));
+  null_refused(tenon_deftype_new(engine, &no_fields));
+  null_refused(tenon_deftype_place(0, 0));
+  check(tenon_deftype_group(NULL, 2, &definition, out) == TENON_ERROR_ARGUMENT && !out[0] && !out[1]);
+  check(tenon_deftype_group(engine, 1, NULL, out) == TENON_ERROR_ARGUMENT);
+  check(tenon_deftype_group(engine, 1, &definition, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_deftype_group(engine, 0, NULL, out) == TENON_OK);
+  tenon_deftype_delete(NULL);
+  null_refused(tenon_deftype_copy(NULL));
+  null_refused(tenon_deftype_same(NULL, type));
+  null_refused(tenon_deftype_same(type, NULL));
+  null_refused(tenon_deftype_matches(NULL, type));
+  null_refused(tenon_deftype_matches(type, NULL));
+  check(tenon_deftype_kind(NULL) == 0 && !tenon_deftype_is_final(NULL));
+  null_refused(tenon_deftype_supertype(NULL, type));
+  null_refused(tenon_deftype_supertype(engine, NULL));
+  null_refused(tenon_deftype_functype(NULL));
+  check(tenon_deftype_field_count(NULL) == 0 && tenon_deftype_field_count(type) == 0);
+  check(tenon_deftype_field(NULL, 0, &field) == TENON_ERROR_ARGUMENT && !field.type);
+  check(tenon_deftype_field(type, 0, NULL) == TENON_ERROR_ARGUMENT);
+  null_refused(tenon_func_deftype(NULL));
+  wasm_valtype_delete(number);
+  tenon_deftype_delete(type);
+}
+
+static void objects(void) {
+  tenon_definition_t definition = {.kind = TENON_TYPE_STRUCT};
+  tenon_deftype_t* type = tenon_deftype_new(engine, &definition);
+  wasm_ref_t* object = tenon_struct_new(store, type, NULL);
+  wasm_val_vec_t none = WASM_EMPTY_VEC;
+  wasm_val_t value = i32_val(1);
+  int32_t number;
+  check(object && tenon_ref_kind(NULL) == TENON_REF_NULL);
+  null_refused(tenon_object_type(NULL));
+  null_refused(tenon_i31_new(NULL, 1));
+  check(tenon_i31_get(NULL, &number) == TENON_ERROR_ARGUMENT);
+  null_refused(tenon_struct_new(NULL, type, &none));
+  null_refused(tenon_struct_new(store, NULL, &none));
+  null_refused(tenon_array_new(NULL, type, 1, &value));
+  null_refused(tenon_array_new(store, NULL, 1, NULL));
+  null_refused(tenon_array_new_of(NULL, type, &none));
+  null_refused(tenon_array_new_of(store, NULL, &none));
+  null_refused(tenon_array_new_of(store, type, NULL));
+  null_refused(tenon_array_new_from(NULL, type, &number, 4));
+  null_refused(tenon_array_new_from(store, NULL, &number, 4));
+  null_refused(tenon_array_new_from(store, type, NULL, 4));
+  check(tenon_object_size(NULL) == 0);
+  check(tenon_object_get(NULL, 0, &value) == TENON_ERROR_ARGUMENT);
+  check(value.kind == WASM_EXTERNREF && value.of.ref == NULL);
+  check(tenon_object_get(object, 0, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_set(NULL, 0, &value) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_set(object, 0, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_array_read(NULL, 0, 1, &number) == TENON_ERROR_ARGUMENT);
+  check(tenon_array_write(NULL, 0, 1, &number) == TENON_ERROR_ARGUMENT);
+  wasm_ref_delete(object);
+  tenon_deftype_delete(type);
+}
+
+static own wasm_trap_t* nothing_raw(void* env, const tenon_raw_t args[], tenon_raw_t results[]) {
+  (void)env, (void)args, (void)results;
+  return NULL;
+}
+
+static void raw_values(void) {
+  wasm_functype_t* type = wasm_functype_new_0_0();
+  wasm_globaltype_t* of_global = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_VAR);
+  tenon_raw_t value = {.i32 = 1};
+  finalized = 0;
+  null_refused(tenon_func_call_raw(NULL, 0, NULL, 0, NULL));
+  null_refused(tenon_func_new_raw(NULL, type, nothing_raw, NULL, count_finalized));
+  null_refused(tenon_func_new_raw(store, NULL, nothing_raw, NULL, count_finalized));
+  null_refused(tenon_func_new_raw(store, type, NULL, NULL, count_finalized));
+  null_refused(tenon_func_new_raw(store, type, NULL, NULL, NULL));
+  check(finalized == 3);
+  wasm_func_t* func = tenon_func_new_raw(store, type, nothing_raw, NULL, NULL);
+  check(tenon_func_call_raw(func, 0, NULL, 0, NULL) == NULL);
+  wasm_func_t* unary = func_of_type(store, type_i32_i32(), nothing);
+  wasm_trap_t* trap = tenon_func_call_raw(unary, 1, NULL, 1, &value);
+  check(trap != NULL);
+  wasm_trap_delete(trap);
+  trap = tenon_func_call_raw(unary, 1, &value, 1, NULL);
+  check(trap != NULL);
+  wasm_trap_delete(trap);
+  null_refused(tenon_global_new_raw(NULL, of_global, &value));
+  null_refused(tenon_global_new_raw(store, NULL, &value));
+  null_refused(tenon_global_new_raw(store, of_global, NULL));
+  wasm_global_t* global = tenon_global_new_raw(store, of_global, &value);
+  check(tenon_global_get_raw(NULL, &value) == TENON_ERROR_ARGUMENT && value.i32 == 0);
+  check(tenon_global_get_raw(global, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_global_set_raw(NULL, &value) == TENON_ERROR_ARGUMENT);
+  check(tenon_global_set_raw(global, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_get_raw(NULL, 0, &value) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_get_raw(NULL, 0, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_set_raw(NULL, 0, &value) == TENON_ERROR_ARGUMENT);
+  check(tenon_object_set_raw(NULL, 0, NULL) == TENON_ERROR_ARGUMENT);
+  wasm_func_delete(unary);
+  wasm_func_delete(func);
+  wasm_global_delete(global);
+  wasm_globaltype_delete(of_global);
+  wasm_functype_delete(type);
 }
 
 static void text(void) {
@@ -636,6 +762,9 @@ int main(void) {
   limits();
   wide_types();
   shared_memories();
+  defined_types();
+  objects();
+  raw_values();
   text();
   tags_and_exceptions();
   wasm_store_delete(store);

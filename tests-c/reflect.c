@@ -20,7 +20,20 @@ static void add_text(struct line* line, const char* text) {
   add(line, text, strlen(text));
 }
 
+/* A type of references that wasm.h has no name for. */
+static void add_reftype(struct line* line, const wasm_valtype_t* type) {
+  static const char* const names[] = {"?", "func", "nofunc", "extern", "noextern", "any", "eq", "i31",
+    "struct", "array", "none", "exn", "noexn", "defined"};
+  add_text(line, tenon_valtype_is_nullable(type) ? " (ref null " : " (ref ");
+  add_text(line, names[tenon_valtype_heap_kind(type)]);
+  add_text(line, ")");
+}
+
 static void add_valtype(struct line* line, const wasm_valtype_t* type) {
+  wasm_valtype_t* plain = wasm_valtype_new(wasm_valtype_kind(type));
+  bool is_plain = tenon_valtype_same(type, plain);
+  wasm_valtype_delete(plain);
+  if (!is_plain) return add_reftype(line, type);
   switch (wasm_valtype_kind(type)) {
     case WASM_I32: add_text(line, " i32"); break;
     case WASM_I64: add_text(line, " i64"); break;
@@ -29,6 +42,8 @@ static void add_valtype(struct line* line, const wasm_valtype_t* type) {
     case TENON_V128: add_text(line, " v128"); break;
     case WASM_EXTERNREF: add_text(line, " externref"); break;
     case WASM_FUNCREF: add_text(line, " funcref"); break;
+    case TENON_ANYREF: add_text(line, " anyref"); break;
+    case TENON_EXNREF: add_text(line, " exnref"); break;
     default: add_text(line, " ?");
   }
 }
@@ -290,6 +305,73 @@ static void things_of_the_host_tell_their_type(wasm_store_t* store) {
   }
 }
 
+static void references_tell_what_they_refer_to(wasm_store_t* store) {
+  static const char* const imports[] = {
+    "a.f func (ref null defined) (ref defined) (ref func) -> (ref null struct) (ref array)",
+    "a.t table 1 (ref extern)",
+    "a.g global mut (ref null i31)",
+    "a.n global (ref null none)",
+  };
+  static const char* const exports[] = {
+    "own func anyref (ref null eq) (ref any) -> (ref i31) (ref null nofunc) (ref null noextern)",
+    "table table 2..3 (ref defined)",
+    "global global (ref null defined)",
+    "again func (ref null defined) (ref defined) (ref func) -> (ref null struct) (ref array)",
+  };
+  static const char* const text =
+    "(module (type $s (struct (field i8))) (type $f (func (param (ref $s))))"
+    " (import \"a\" \"f\" (func $i (param (ref null $s) (ref $f) (ref func))"
+    "  (result structref (ref array))))"
+    " (import \"a\" \"t\" (table 1 (ref extern)))"
+    " (import \"a\" \"g\" (global (mut i31ref))) (import \"a\" \"n\" (global nullref))"
+    " (func (export \"own\") (param anyref eqref (ref any))"
+    "  (result (ref i31) nullfuncref nullexternref) (unreachable))"
+    " (func $of (type $f)) (elem declare func $of)"
+    " (table (export \"table\") 2 3 (ref $f) (ref.func $of))"
+    " (global (export \"global\") (ref null $s) (ref.null $s)) (export \"again\" (func $i)))";
+  wasm_module_t* module = module_of(store, text);
+  imports_are(module, 4, imports);
+  exports_are(module, 4, exports);
+  // Equal types of modules are the same, and a function of such a type can be made and imported.
+  wasm_importtype_vec_t first, second;
+  wasm_module_t* again = module_of(store, text);
+  wasm_module_imports(module, &first);
+  wasm_module_imports(again, &second);
+  const wasm_functype_t* types[2] = {
+    wasm_externtype_as_functype_const(wasm_importtype_type(first.data[0])),
+    wasm_externtype_as_functype_const(wasm_importtype_type(second.data[0]))};
+  for (size_t i = 0; i < 3; i++) {
+    check(tenon_valtype_same(
+      wasm_functype_params(types[0])->data[i], wasm_functype_params(types[1])->data[i]));
+  }
+  wasm_func_t* func = wasm_func_new(store, types[1], (wasm_func_callback_t)8);
+  wasm_foreign_t* foreign = wasm_foreign_new(store);
+  const wasm_externtype_t* table = wasm_importtype_type(first.data[1]);
+  wasm_table_t* elements = wasm_table_new(
+    store, wasm_externtype_as_tabletype_const(table), wasm_foreign_as_ref(foreign));
+  wasm_global_t* globals[2];
+  for (size_t i = 0; i < 2; i++) {
+    const wasm_externtype_t* type = wasm_importtype_type(second.data[i + 2]);
+    wasm_val_t null = {.kind = TENON_ANYREF, .of = {.ref = NULL}};
+    globals[i] = wasm_global_new(store, wasm_externtype_as_globaltype_const(type), &null);
+  }
+  wasm_extern_t* given[] = {wasm_func_as_extern(func), wasm_table_as_extern(elements),
+    wasm_global_as_extern(globals[0]), wasm_global_as_extern(globals[1])};
+  wasm_extern_vec_t vec = WASM_ARRAY_VEC(given);
+  wasm_instance_t* instance = wasm_instance_new(store, module, &vec, NULL);
+  if (check(instance != NULL)) instance_exports_are(instance, 4, exports);
+  else fprintf(stderr, "%s\n", last_error());
+  wasm_instance_delete(instance);
+  for (size_t i = 0; i < 2; i++) wasm_global_delete(globals[i]);
+  wasm_table_delete(elements);
+  wasm_foreign_delete(foreign);
+  wasm_func_delete(func);
+  wasm_importtype_vec_delete(&first);
+  wasm_importtype_vec_delete(&second);
+  wasm_module_delete(again);
+  wasm_module_delete(module);
+}
+
 int main(void) {
   wasm_store_t* store = test_store();
   imports_come_in_order_with_their_types(store);
@@ -298,6 +380,7 @@ int main(void) {
   types_tell_the_size_after_growth(store);
   globals_tell_their_type(store);
   things_of_the_host_tell_their_type(store);
+  references_tell_what_they_refer_to(store);
   types_outlive_module_and_store();
   wasm_store_delete(store);
   return done();

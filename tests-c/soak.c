@@ -129,7 +129,7 @@ static own wasm_trap_t* raise_trap(void* env, const wasm_val_vec_t* args, wasm_v
 struct scene {
   wasm_store_t* store;
   wasm_instance_t* instance;
-  wasm_func_t* funcs[4];
+  wasm_func_t* funcs[5];
   wasm_table_t* table;
   wasm_module_t* failing;
 };
@@ -198,6 +198,30 @@ static void one_object(void* arg, size_t round) {
   wasm_foreign_delete(foreign);
 }
 
+/* Structs and arrays that refer to each other and to an object of the host, some with host info. */
+static void one_heap(void* arg, size_t round) {
+  struct scene* scene = arg;
+  wasm_foreign_t* foreign = wasm_foreign_new(scene->store);
+  wasm_foreign_set_host_info_with_finalizer(foreign, NULL, count_finalized);
+  wasm_val_t value = extern_val(wasm_foreign_as_ref(foreign)), object;
+  if (call_with(scene->funcs[4], 1, &value, 1, &object)) check(!"made");
+  if (tenon_object_set(object.of.ref, 1, &object) != TENON_OK) check(!"tied");
+  wasm_ref_set_host_info_with_finalizer(object.of.ref, NULL, count_finalized);
+  tenon_deftype_t* type = tenon_object_type(object.of.ref);
+  wasm_val_t fields[] = {value, object};
+  wasm_val_vec_t vec = WASM_ARRAY_VEC(fields);
+  wasm_ref_t* other = tenon_struct_new(scene->store, type, &vec);
+  wasm_val_t got;
+  tenon_object_get(other, 0, &got);
+  if (round % 100 == 0) check(wasm_ref_same(got.of.ref, wasm_foreign_as_ref(foreign)));
+  wasm_val_delete(&got);
+  wasm_val_delete(&object);
+  wasm_ref_delete(other);
+  wasm_ref_delete(wasm_ref_copy(wasm_foreign_as_ref(foreign)));
+  tenon_deftype_delete(type);
+  wasm_foreign_delete(foreign);
+}
+
 static ptrdiff_t take_all(void* env, const char* bytes, size_t len) {
   (void)env, (void)bytes;
   return (ptrdiff_t)len;
@@ -257,8 +281,11 @@ static void a_long_life_leaves_nothing(void) {
     "(module (import \"\" \"\" (func $f)) (memory 1) (func (export \"host\") (call $f))"
     " (func (export \"fault\") (drop (i32.load (i32.const -1))))"
     " (func $o (export \"overflow\") (call $o))"
-    " (func (export \"pass\") (param externref) (result externref) (local.get 0)))", 1, imports);
-  for (size_t i = 0; i < 4; i++) scene.funcs[i] = func_at(scene.instance, i);
+    " (func (export \"pass\") (param externref) (result externref) (local.get 0))"
+    " (type $o (struct (field externref) (field (mut anyref))))"
+    " (func (export \"make\") (param externref) (result (ref $o))"
+    "  (struct.new $o (local.get 0) (ref.i31 (i32.const 5)))))", 1, imports);
+  for (size_t i = 0; i < 5; i++) scene.funcs[i] = func_at(scene.instance, i);
   scene.table = table_of(scene.store, WASM_FUNCREF, 64, 64);
   scene.failing = module_of(scene.store, "(module (memory 2) (func $s unreachable) (start $s))");
   leaves_nothing("traps", times(), one_trap, &scene);
@@ -269,11 +296,15 @@ static void a_long_life_leaves_nothing(void) {
   tenon_store_collect(scene.store);
   check(finalized == (int)times());
   finalized = 0;
+  leaves_nothing("structs", times(), one_heap, &scene);
+  tenon_store_collect(scene.store);
+  check(finalized == 2 * (int)times() && tenon_store_heap_used(scene.store) == 0);
+  finalized = 0;
   size_t programs = is_set("TEST_SOAK") ? times() : rounds(10000, 20);
   leaves_nothing("programs of WASI", programs, one_wasi_program, &scene);
   tenon_store_collect(scene.store);
   check(finalized == (int)programs);
-  for (size_t i = 0; i < 4; i++) wasm_func_delete(scene.funcs[i]);
+  for (size_t i = 0; i < 5; i++) wasm_func_delete(scene.funcs[i]);
   wasm_module_delete(scene.failing);
   wasm_table_delete(scene.table);
   wasm_instance_delete(scene.instance);

@@ -131,6 +131,15 @@ pub(super) fn clear_error() {
     let _ = LAST.try_with(|last| *last.borrow_mut() = None);
 }
 
+/// The body of an exported function that says by a code whether it has succeeded: none is a failure
+/// that has set the last error.
+pub(super) fn outcome(body: impl FnOnce() -> Option<()>) -> u8 {
+    guard(ErrorCode::Internal as u8, || match body() {
+        Some(()) => ErrorCode::None as u8,
+        None => with_error(|error| error.map_or(ErrorCode::Internal, |error| error.code) as u8),
+    })
+}
+
 /// None, after the last error has been set to say that an argument makes no sense.
 pub(super) fn refuse<T>(message: &str) -> Option<T> {
     set_error(LastError::new(ErrorCode::Argument, message));

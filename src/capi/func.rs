@@ -159,7 +159,7 @@ fn delete_references(values: &[Slot]) {
 }
 
 /// What a callback's return value says.
-fn check_trap(trap: *mut wasm_trap_t) -> Result<(), Trap> {
+pub(super) fn check_trap(trap: *mut wasm_trap_t) -> Result<(), Trap> {
     if trap.is_null() {
         return Ok(());
     }
@@ -288,12 +288,14 @@ pub unsafe extern "C" fn wasm_func_call(
     })
 }
 
-fn raised(store: &Store, error: Error) -> Box<wasm_trap_t> {
+/// The trap that an error becomes, after it has become the last error.
+pub(super) fn raised(store: &Store, error: Error) -> Box<wasm_trap_t> {
     set_error(LastError::from(&error));
     wasm_trap_t::from_error(store, error)
 }
 
-fn has_room(func: &Func, room: usize) -> Result<(), Error> {
+/// Fails when there is no room for the results of a function.
+pub(super) fn has_room(func: &Func, room: usize) -> Result<(), Error> {
     let wanted = func.result_kinds().len();
     if room >= wanted {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::boundary::{ErrorCode, OrError, guard, refuse, shared, with_error};
+use super::boundary::{OrError, guard, outcome, refuse, shared};
 use super::engine::wasm_config_t;
 use super::store::wasm_store_t;
 use super::tenon::{configure, tenon_error_code_t};
@@ -22,14 +22,8 @@ unsafe fn with_store(
     store: *mut wasm_store_t,
     body: impl FnOnce(&Store) -> Option<()>,
 ) -> tenon_error_code_t {
-    guard(ErrorCode::Internal as u8, || {
-        // SAFETY: the caller's contract.
-        let done = unsafe { shared(store, "the store") }.and_then(|store| body(&store.0));
-        if done.is_some() {
-            return ErrorCode::None as u8;
-        }
-        with_error(|error| error.map_or(ErrorCode::Internal, |error| error.code) as u8)
-    })
+    // SAFETY: the caller's contract.
+    outcome(|| body(&unsafe { shared(store, "the store") }?.0))
 }
 
 /// Sets whether what a store runs can be ended from outside, by a `tenon_interrupt_t` or a
@@ -298,4 +292,75 @@ pub unsafe extern "C" fn tenon_store_memory_size(store: *mut wasm_store_t) -> u6
         // SAFETY: the contract of this function.
         unsafe { shared(store, "the store") }.map_or(0, |store| store.0.usage().memory)
     })
+}
+
+/// Sets how many bytes the heap of the store may have, on which structs, arrays and exceptions are.
+/// When it is full of what is still referred to, making more of them ends by a trap. While the
+/// collector runs, the heap takes up to twice as much memory.
+///
+/// Ownership: borrows the store.
+///
+/// # Safety
+///
+/// The store is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_store_max_heap_set(
+    store: *mut wasm_store_t,
+    bytes: u64,
+) -> tenon_error_code_t {
+    // SAFETY: the contract of this function.
+    unsafe { limit(store, |limits| limits.heap = bytes) }
+}
+
+/// Returns how many bytes the heap of the store has, used ones and free ones; 0 for null.
+///
+/// Ownership: borrows the store.
+///
+/// # Safety
+///
+/// The store is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_store_heap_size(store: *mut wasm_store_t) -> u64 {
+    guard(0, || {
+        // SAFETY: the contract of this function.
+        unsafe { shared(store, "the store") }.map_or(0, |store| store.0.usage().heap)
+    })
+}
+
+/// Returns how many bytes of the heap of the store objects have, those included that nothing refers to
+/// any more and that have not been freed yet; 0 for null.
+///
+/// Ownership: borrows the store.
+///
+/// # Safety
+///
+/// The store is live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_store_heap_used(store: *mut wasm_store_t) -> u64 {
+    guard(0, || {
+        // SAFETY: the contract of this function.
+        unsafe { shared(store, "the store") }.map_or(0, |store| store.0.heap_used())
+    })
+}
+
+/// Sets whether every making of a struct or an array first frees and moves what can be: for tests,
+/// in which it brings to light references that are not kept. Off by default.
+///
+/// Ownership: borrows the settings.
+///
+/// # Safety
+///
+/// The settings are live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_config_collect_always_set(
+    config: *mut wasm_config_t,
+    on: bool,
+) -> tenon_error_code_t {
+    // SAFETY: the contract of this function.
+    unsafe {
+        configure(config, |config| {
+            config.collect_always(on);
+            Some(())
+        })
+    }
 }

@@ -80,13 +80,8 @@ pub unsafe extern "C" fn wasm_table_get(
     guard(None, || {
         let table = table.or_null_error("the table")?.table();
         let none = || Error::Limit(format!("the table has no element {index}"));
-        match table.get(index as usize).ok_or_else(none).or_error()? {
-            Val::FuncRef(func) => Some(wasm_ref_t::boxed(func?.handle())),
-            Val::ExternRef(object) | Val::AnyRef(object) | Val::ExnRef(object) => {
-                Some(wasm_ref_t::boxed(&object?))
-            }
-            _ => unreachable!("the elements of tables are references"),
-        }
+        let element = table.get(index as usize).ok_or_else(none).or_error()?;
+        element.referent().map(wasm_ref_t::boxed)
     })
 }
 

@@ -183,8 +183,14 @@ fn copy_valtypes(types: &wasm_valtype_vec_t) -> wasm_valtype_vec_t {
 // From the engine's types and to them.
 
 impl wasm_valtype_t {
-    fn boxed(ty: ValType) -> Box<wasm_valtype_t> {
+    /// The C form of a value type.
+    pub(super) fn boxed(ty: ValType) -> Box<wasm_valtype_t> {
         Box::new(wasm_valtype_t { ty })
+    }
+
+    /// The engine's form.
+    pub(super) fn val_type(&self) -> ValType {
+        self.ty
     }
 
     fn ref_type(&self) -> Option<RefType> {

@@ -198,12 +198,8 @@ impl wasm_val_t {
             Val::F32(value) => wasm_val_t { kind, of: ValUnion { f32: *value } },
             Val::F64(value) => wasm_val_t { kind, of: ValUnion { f64: *value } },
             Val::V128(_) => wasm_val_t { kind, of: ValUnion { bits: 0 } },
-            Val::FuncRef(func) => wasm_val_t::of_reference(
-                kind,
-                func.as_ref().map(|func| wasm_ref_t::boxed(func.handle())),
-            ),
-            Val::ExternRef(object) | Val::AnyRef(object) | Val::ExnRef(object) => {
-                wasm_val_t::of_reference(kind, object.as_ref().map(wasm_ref_t::boxed))
+            reference => {
+                wasm_val_t::of_reference(kind, reference.referent().map(wasm_ref_t::boxed))
             }
         }
     }

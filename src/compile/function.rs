@@ -20,7 +20,7 @@ use super::{CompileError, Compiler, Scratch, Source, legacy, op};
 use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
-use crate::wasm::{DefinedFuncIndex, Family, Feature, FuncType, HeapType, ValType};
+use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
 
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
@@ -64,6 +64,9 @@ fn generate(
     let body = FunctionBody::new(reader);
 
     let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
+    if effort.too_much {
+        return Err(CompileError("implementation limit: too many far branches".to_owned()));
+    }
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
     let how = How { effort, checks_stack, hints };
@@ -330,7 +333,7 @@ pub(super) struct Translator<'b, 'a> {
     body: &'b FunctionBody<'b>,
     /// Which of the open blocks catch exceptions, outermost first.
     pub(super) tries: Vec<usize>,
-    /// How many handlers calls have been given.
+    /// How many handlers calls have been given, and blocks been passed by on the way to them.
     pub(super) handlers: usize,
     /// Where what is thrown lies in the frame.
     pub(super) thrown: Option<StackSlot>,
@@ -400,6 +403,12 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// Bytes of the function's body.
+    pub(super) fn body_size(&self) -> usize {
+        let range = self.body.range();
+        (range.end - range.start) as usize
+    }
+
     /// The clauses of the next legacy `try`.
     pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
         if self.legacy.is_none() {
@@ -456,10 +465,7 @@ impl Translator<'_, '_> {
 
     /// Whether the collector has to find values of this type on the stack.
     pub(super) fn is_tracked(&self, ty: ValType) -> bool {
-        let features = self.env.source.module.features;
-        let users = [Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions];
-        let has_heap = users.iter().any(|feature| features.has(*feature));
-        has_heap && matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
+        matches!(ty, ValType::Ref(ty) if ty.heap.family() != Family::Func)
     }
 
     /// Lets the collector find `value`, if it is of a type of which it moves or frees what is

@@ -20,6 +20,7 @@ impl Global {
     ///
     /// [`Error::Type`] when the value is not of the global's type.
     pub fn new(store: &Store, ty: GlobalType, value: &Val) -> Result<Global, Error> {
+        store.keep_named(ty.content)?;
         let (bits, _keep) = value.to_bits(store, ty.content)?;
         let global = vm::global::Global::new(ty, bits);
         Ok(Global::from_handle(store.vm().new_global(global)))

@@ -4,6 +4,7 @@ use super::entity::entities;
 use super::store::Store;
 use super::value::Val;
 use super::{Engine, Error, Trap};
+use crate::abi::object::storage_size;
 use crate::vm::heap::Place;
 use crate::vm::types::TypeRef;
 use crate::wasm::{
@@ -64,6 +65,16 @@ impl DefinedType {
         self.0.definition()
     }
 
+    /// Whether both are the same type.
+    pub fn is(&self, other: &DefinedType) -> bool {
+        self.id() == other.id()
+    }
+
+    /// Whether it is `other` or declared below it.
+    pub fn is_below(&self, other: &DefinedType) -> bool {
+        self.0.is_below(other.id())
+    }
+
     /// What references of the type refer to.
     pub fn heap_type(&self) -> HeapType {
         match self.definition().composite {
@@ -71,6 +82,14 @@ impl DefinedType {
             CompositeType::Struct(_) => HeapType::ConcreteStruct(self.id()),
             CompositeType::Array(_) => HeapType::ConcreteArray(self.id()),
         }
+    }
+}
+
+impl Engine {
+    /// Whether every value of type `ty` is one of `wanted` (core spec, section 3.3.4). A defined type
+    /// that the engine does not have only matches itself.
+    pub fn matches(&self, ty: ValType, wanted: ValType) -> bool {
+        self.types().matches(ty, wanted)
     }
 }
 
@@ -144,6 +163,49 @@ impl Object {
         Ok(object)
     }
 
+    /// Makes a struct whose fields are zero or null.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::new_struct`]; also when a field has no such value.
+    pub fn default_struct(store: &Store, ty: &DefinedType) -> Result<Object, Error> {
+        let fields = match &ty.definition().composite {
+            CompositeType::Struct(ty) => ty.fields(),
+            _ => &[],
+        };
+        let zero = |field: &FieldType| Val::default(field.storage.unpacked());
+        Object::new_struct(store, ty, &fields.iter().map(zero).collect::<Vec<_>>())
+    }
+
+    /// Makes an array of `len` elements that are zero or null.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::new_struct`]; also when elements have no such value.
+    pub fn default_array(store: &Store, ty: &DefinedType, len: usize) -> Result<Object, Error> {
+        let element = element_type(ty)?;
+        Val::default(element).check(store, element)?;
+        Object::empty_array(store, ty, len)
+    }
+
+    /// Makes an array of numbers that lie one after the other in these bytes, each in little-endian
+    /// form and as large as the array stores it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::new_struct`]; also when the elements are no numbers, or the last one is not
+    /// whole.
+    pub fn array_of_bytes(store: &Store, ty: &DefinedType, bytes: &[u8]) -> Result<Object, Error> {
+        let size = number_size(ty)?;
+        if bytes.len() % size != 0 {
+            let len = bytes.len();
+            return Err(Error::Type(format!("{len} bytes are no array of numbers of {size}")));
+        }
+        let object = Object::empty_array(store, ty, bytes.len() / size)?;
+        store.vm().write_elements(object.reference(), 0, bytes);
+        Ok(object)
+    }
+
     /// Makes an array of these elements.
     ///
     /// # Errors
@@ -171,10 +233,7 @@ impl Object {
         element.check(store, element_type(ty)?)?;
         let object = Object::empty_array(store, ty, len)?;
         let (bits, _keep) = element.to_bits(store, element_type(ty)?)?;
-        for index in 0..len as u32 {
-            let place = object.place(index).expect("the array has so many elements");
-            store.vm().write(object.reference(), place, bits);
-        }
+        store.vm().fill_elements(object.reference(), bits);
         Ok(object)
     }
 
@@ -214,6 +273,11 @@ impl Object {
         self.len() == 0
     }
 
+    /// How the field or element with this index is stored; none if there is none.
+    pub fn storage(&self, index: u32) -> Option<StorageType> {
+        Some(self.place(index)?.field.storage)
+    }
+
     /// The value of the field or element with this index; none if there is none. A value that is
     /// stored in fewer bits than it has is extended with zeros.
     pub fn get(&self, index: u32) -> Option<Val> {
@@ -239,6 +303,57 @@ impl Object {
             return Err(Error::Type(format!("value {index} cannot be set")));
         }
         self.write(place, value)
+    }
+
+    /// Bytes that an element takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] unless it is an array of numbers.
+    pub fn number_size(&self) -> Result<usize, Error> {
+        number_size(&self.ty().ok_or_else(no_array)?)
+    }
+
+    /// Copies the numbers from index `start` on into these bytes, each in little-endian form and as
+    /// large as the array stores it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] unless it is an array of numbers; [`Error::Limit`] when it has not so many.
+    pub fn read_numbers(&self, start: u32, bytes: &mut [u8]) -> Result<(), Error> {
+        let from = self.range(start, bytes.len())?;
+        self.store().vm().read_elements(self.reference(), from, bytes);
+        Ok(())
+    }
+
+    /// Sets the numbers from index `start` on to those in these bytes, see
+    /// [`Object::read_numbers`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::read_numbers`]; [`Error::Type`] also when elements cannot be set.
+    pub fn write_numbers(&self, start: u32, bytes: &[u8]) -> Result<(), Error> {
+        let from = self.range(start, bytes.len())?;
+        if let Some(CompositeType::Array(ty)) =
+            self.ty().map(|ty| ty.definition().composite.clone())
+            && !ty.0.mutable
+        {
+            return Err(Error::Type("elements cannot be set".to_owned()));
+        }
+        self.store().vm().write_elements(self.reference(), from, bytes);
+        Ok(())
+    }
+
+    /// Where in the elements' bytes the range of an array of numbers begins that starts at an index
+    /// and is `len` bytes long.
+    fn range(&self, start: u32, len: usize) -> Result<usize, Error> {
+        let size = self.number_size()?;
+        let from = start as usize * size;
+        if len % size != 0 || from + len > self.len() as usize * size {
+            let count = self.len();
+            return Err(Error::Limit(format!("the array has only {count} elements")));
+        }
+        Ok(from)
     }
 
     fn write(&self, place: Place, value: &Val) -> Result<(), Error> {
@@ -274,11 +389,28 @@ pub(super) fn made_or_trap(store: &Store, made: Option<u32>) -> Result<Object, E
     Ok(Object::from_handle(store.vm().new_object(reference)))
 }
 
-fn element_type(ty: &DefinedType) -> Result<ValType, Error> {
+fn storage(ty: &DefinedType) -> Result<StorageType, Error> {
     match &ty.definition().composite {
-        CompositeType::Array(ty) => Ok(ty.0.storage.unpacked()),
-        _ => Err(Error::Type("the type is not one of arrays".to_owned())),
+        CompositeType::Array(ty) => Ok(ty.0.storage),
+        _ => Err(no_array()),
     }
+}
+
+fn element_type(ty: &DefinedType) -> Result<ValType, Error> {
+    Ok(storage(ty)?.unpacked())
+}
+
+/// Bytes of an element of arrays of this type, if those are numbers.
+fn number_size(ty: &DefinedType) -> Result<usize, Error> {
+    let storage = storage(ty)?;
+    if storage.unpacked().is_ref() {
+        return Err(Error::Type("the elements are no numbers".to_owned()));
+    }
+    Ok(storage_size(storage) as usize)
+}
+
+fn no_array() -> Error {
+    Error::Type("it is not an array".to_owned())
 }
 
 impl Val {

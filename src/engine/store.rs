@@ -10,12 +10,13 @@ use super::module::Module;
 use super::{Engine, Error};
 use crate::vm;
 use crate::vm::store::{Handle, StoreRc};
+use crate::wasm::{RefType, ValType};
 
 /// Where instances, and all that they are made of, live. Cloning it gives another handle to the
 /// same; what is in it keeps it alive too.
 ///
-/// What nothing refers to any more is freed while the store lives, unless code of the store is
-/// running: then it waits for that to end.
+/// What nothing refers to any more is freed while the store lives. While code of the store is
+/// running, only objects are; the rest waits for that to end.
 #[derive(Clone)]
 pub struct Store(StoreRc);
 
@@ -58,9 +59,21 @@ impl Store {
     }
 
     /// Frees everything that nothing reaches, now. Without it that happens often enough to keep
-    /// the garbage a small part of the store. Does nothing while code of the store runs.
+    /// the garbage a small part of the store. While code of the store runs, which has called a
+    /// function of the host, only objects are freed: those on the heap, and those of the host.
     pub fn collect(&self) {
         self.0.collect();
+    }
+
+    /// Bytes of the heap that objects have, those included that nothing refers to any more and that
+    /// have not been freed yet.
+    pub fn heap_used(&self) -> u64 {
+        self.0.heap_used()
+    }
+
+    /// How often objects that nothing refers to have been freed.
+    pub fn collections(&self) -> u64 {
+        self.0.collections()
     }
 
     /// The number of things in the store: instances, and what the host has made.
@@ -99,6 +112,20 @@ impl Store {
         let shared = Rc::new(module.clone());
         modules.insert(key, Rc::downgrade(&shared));
         shared
+    }
+
+    /// Keeps the type that `ty` names, if it names one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Type`] when the engine has no such type.
+    pub(super) fn keep_named(&self, ty: ValType) -> Result<(), Error> {
+        if let ValType::Ref(RefType { heap, .. }) = ty
+            && let Some(id) = heap.concrete()
+        {
+            self.vm().keep_type(&self.engine().types().get(id)?);
+        }
+        Ok(())
     }
 
     /// Fails unless `handle` is to something in this store.

@@ -21,6 +21,7 @@ impl Table {
     /// [`Error::Type`] when the value is not of the element type, [`Error::Limit`] when the type
     /// is not valid or there is no memory.
     pub fn new(store: &Store, ty: TableType, init: &Val) -> Result<Table, Error> {
+        store.keep_named(ValType::Ref(ty.element))?;
         let (bits, _keep) = init.to_bits(store, ValType::Ref(ty.element))?;
         let handle = store.vm().new_table(ty, bits as u64).map_err(Error::Limit)?;
         Ok(Table::from_handle(handle))

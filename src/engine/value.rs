@@ -59,6 +59,11 @@ impl Val {
         })
     }
 
+    /// What it refers to, if it is a reference and not null.
+    pub fn referent(&self) -> Option<&Handle> {
+        self.reference()?.1
+    }
+
     /// A reference to `object`, or null, of the family that `ty` belongs to.
     ///
     /// # Errors
@@ -118,6 +123,8 @@ impl Val {
         store: &Store,
         ty: ValType,
     ) -> Result<(u128, Option<Handle>), Error> {
+        // What is of another store says nothing about its type in this one.
+        self.referent().map_or(Ok(()), |object| store.check(object))?;
         if !self.is_of(store, ty) {
             let got = self.ty();
             return Err(Error::Type(format!("type mismatch: expected {ty}, got {got}")));
@@ -128,10 +135,13 @@ impl Val {
             Val::F32(value) => (u128::from(value.to_bits()), None),
             Val::F64(value) => (u128::from(value.to_bits()), None),
             Val::V128(value) => (*value, None),
-            Val::FuncRef(Some(func)) => func_bits(store, func.handle())?,
+            Val::FuncRef(Some(func)) => func_bits(func.handle()),
             Val::ExternRef(Some(object))
             | Val::AnyRef(Some(object))
-            | Val::ExnRef(Some(object)) => reference_bits(store, object)?,
+            | Val::ExnRef(Some(object)) => {
+                let (reference, keep) = store.vm().reference(object);
+                (reference.into(), Some(keep))
+            }
             Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) => {
                 (0, None)
             }
@@ -182,7 +192,11 @@ impl Val {
 /// Whether a reference to `object`, which is of the type's family, is one of this type.
 fn is_reference_to(store: &Store, object: &Handle, ty: HeapType) -> bool {
     let got = match ty.family() {
-        Family::Extern => HeapType::Extern,
+        // Exceptions are not seen from outside.
+        Family::Extern => match store.vm().heap_type(object) {
+            HeapType::Exn => HeapType::Exn,
+            _ => HeapType::Extern,
+        },
         Family::Func => match Func::of(object) {
             Some(func) => HeapType::ConcreteFunc(func.type_id()),
             None => return false,
@@ -197,17 +211,10 @@ fn no_function() -> Error {
     Error::Type("type mismatch: expected a function".to_owned())
 }
 
-fn func_bits(store: &Store, func: &Handle) -> Result<(u128, Option<Handle>), Error> {
-    store.check(func)?;
+fn func_bits(func: &Handle) -> (u128, Option<Handle>) {
     func.give_away();
     let address = func.func_ref().as_ptr().expose_provenance();
-    Ok((address as u128, Some(func.clone())))
-}
-
-fn reference_bits(store: &Store, object: &Handle) -> Result<(u128, Option<Handle>), Error> {
-    store.check(object)?;
-    let (reference, keep) = store.vm().reference(object);
-    Ok((reference.into(), Some(keep)))
+    (address as u128, Some(func.clone()))
 }
 
 /// # Safety

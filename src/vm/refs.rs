@@ -68,6 +68,11 @@ pub(super) struct Externs {
 }
 
 impl Externs {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len() - self.free.len()
+    }
+
     fn take_index(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.nodes.push(ptr::null());
@@ -97,6 +102,7 @@ pub(super) fn host_index(reference: u32) -> Option<usize> {
 impl Store {
     /// Makes a host object that wasm can refer to.
     pub fn new_extern(&self, data: Box<dyn Any>) -> Handle {
+        self.before_object();
         self.make_extern(0, Payload::Data(data))
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, ptr};
 
@@ -220,7 +220,6 @@ struct Known {
     by_hash: HashMap<u64, Vec<Weak<Group>>>,
     /// By the number of the group's first type.
     by_number: BTreeMap<u64, Weak<Group>>,
-    next: u64,
     /// The tables that there have been: code may still look at one that has been replaced. Each
     /// is twice as large as that before.
     tables: Vec<Box<[AtomicPtr<VMType>]>>,
@@ -297,7 +296,7 @@ impl Types {
     /// When it names a type that is not there.
     pub fn func(&self, ty: &FuncType) -> Result<TypeRef, UnknownType> {
         let definition = SubType::plain(CompositeType::Func(ty.clone()));
-        Ok(TypeRef { group: self.group(Box::new([definition]))?, index: 0 })
+        Ok(self.of_group(Box::new([definition]))?.swap_remove(0))
     }
 
     /// The types of a module, whose recursive groups end before these indices, in order.
@@ -395,8 +394,9 @@ impl Types {
             }
             others.push(group);
         }
-        let first = known.next;
-        known.next += key.len() as u64;
+        // Numbers are never used again, in no engine: a type of another is one that is not there.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let first = NEXT.fetch_add(key.len() as u64, Ordering::Relaxed);
         let slots: Vec<u32> = key.iter().map(|_| known.take_slot(&self.0.table)).collect();
         let types = build(&key, first, &slots, &uses, &self.0.maker);
         for ty in &types {

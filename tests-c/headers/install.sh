@@ -39,6 +39,10 @@ fi
 # shellcheck disable=SC2046
 ${CC:-cc} examples/01-hello.c -o "$work/hello" $(pkg-config --cflags --libs tenon)
 LD_LIBRARY_PATH=$prefix/lib "$work/hello" >/dev/null
+# The example of docs/c-api.md.
+# shellcheck disable=SC2046
+${CC:-cc} examples/02-objects.c -o "$work/objects" $(pkg-config --cflags --libs tenon)
+[ "$(LD_LIBRARY_PATH=$prefix/lib "$work/objects")" = "3 4 5 = 12" ]
 sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' | cmp - examples/01-hello.c
 
 # What belongs to the command line is there, and loads.

@@ -4,7 +4,7 @@ use std::ptr;
 
 use crate::abi::object::{self, StructLayout, array_size, storage_size};
 use crate::vm::store::Store;
-use crate::vm::types::Type;
+use crate::vm::types::{Shape, Type};
 use crate::wasm::{ArrayType, CompositeType, FieldType, StorageType};
 
 /// Where a field or an element of an object is.
@@ -90,6 +90,30 @@ impl Store {
         let at = self.object(reference, place.offset);
         // SAFETY: the place is one of the object's.
         unsafe { ptr::copy_nonoverlapping(value.to_le_bytes().as_ptr(), at, size) };
+    }
+
+    /// Sets all elements of an array to a value, which has to be one of their type.
+    pub fn fill_elements(&self, reference: u32, value: u128) {
+        let Shape::Array { element, .. } = *self.type_of(reference).shape() else { return };
+        let (bytes, size) = (value.to_le_bytes(), element as usize);
+        for index in 0..self.array_len(reference) as usize {
+            self.write_elements(reference, index * size, &bytes[..size]);
+        }
+    }
+
+    /// Copies bytes of an array's elements, from an offset on; it has to have so many.
+    pub fn read_elements(&self, reference: u32, from: usize, bytes: &mut [u8]) {
+        let at = self.object(reference, object::HEADER).wrapping_add(from);
+        // SAFETY: the array has so many bytes.
+        unsafe { ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), bytes.len()) };
+    }
+
+    /// Sets bytes of an array's elements, from an offset on; it has to have so many, and they have
+    /// to be values of the elements' type.
+    pub fn write_elements(&self, reference: u32, from: usize, bytes: &[u8]) {
+        let at = self.object(reference, object::HEADER).wrapping_add(from);
+        // SAFETY: the array has so many bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
     }
 
     /// How many fields or elements an object has.

@@ -54,8 +54,6 @@ struct Collection<'s> {
     end: u32,
     /// Nodes that are reachable but have not been looked at.
     grey: Vec<NonNull<Node>>,
-    /// Whether nodes are marked; otherwise all are taken for reachable.
-    marks: bool,
     /// Nodes and references looked at.
     cost: usize,
 }
@@ -64,7 +62,7 @@ impl Tracer for Collection<'_> {
     fn node(&mut self, node: NonNull<Node>) {
         self.cost += 1;
         // SAFETY: edges lead to live nodes.
-        if self.marks && !unsafe { node.as_ref() }.mark() {
+        if !unsafe { node.as_ref() }.mark() {
             self.grey.push(node);
         }
     }
@@ -100,6 +98,30 @@ impl Collection<'_> {
             self.cost += 1;
             to
         }
+    }
+
+    /// Where an object is now; none if nothing has reached it.
+    fn place_of(&self, reference: u32) -> Option<u32> {
+        if !reference.is_multiple_of(object::ALIGN) || !self.from.contains(&reference) {
+            return Some(reference);
+        }
+        let header = self.store.object(reference, 0).cast::<u32>();
+        // SAFETY: references into the space are to objects, or to what has been left of them.
+        unsafe { (header.read() == MOVED).then(|| header.add(1).read()) }
+    }
+
+    /// Begins with the nodes that have roots, and those that are `kept` without; returns all.
+    fn mark_roots(&mut self, kept: impl Fn(&Node) -> bool) -> Vec<NonNull<Node>> {
+        let nodes = self.store.nodes();
+        self.cost += nodes.len();
+        for node in &nodes {
+            // SAFETY: the store's nodes are live.
+            let head = unsafe { node.as_ref() };
+            if head.begin_marking(kept(head)) {
+                self.grey.push(*node);
+            }
+        }
+        nodes
     }
 
     /// Follows all references until there is nothing new.
@@ -152,53 +174,55 @@ impl Collection<'_> {
     }
 }
 
+/// Those of the nodes that nothing has reached.
+fn unmarked(mut nodes: Vec<NonNull<Node>>) -> Vec<NonNull<Node>> {
+    // SAFETY: the store's nodes are live.
+    nodes.retain(|node| !unsafe { node.as_ref() }.is_marked());
+    nodes
+}
+
 impl Store {
-    /// Frees the objects that nothing reaches while code of the store runs: every node counts as
-    /// reachable. `size` more bytes are needed.
-    pub(super) fn collect_heap(&self, size: u32) {
-        let Some(mut collection) = self.begin_collection(false) else { return };
-        for node in self.nodes() {
-            // SAFETY: the store's nodes are live.
-            unsafe { trace(node, &mut collection) };
-        }
+    /// Frees the objects, on the heap and of the host, that nothing reaches while code of the store
+    /// runs: of the other nodes every one counts as reachable. `size` more bytes of the heap are
+    /// needed. What belongs to the embedder is dropped later.
+    ///
+    /// References that are on their way between wasm and the host are in handles, or in frames, when
+    /// this is called: by libcalls, and by the embedder's code.
+    pub(in crate::vm) fn collect_inside(&self, size: u32) {
+        let Some(mut collection) = self.begin_collection() else { return };
+        let nodes = collection.mark_roots(|node| !node.is_object());
         self.in_flight.trace(&mut collection);
         // SAFETY: stack maps say where frames have references.
         trap::roots(self, &mut |at| unsafe { collection.reference(at) });
         collection.finish();
         self.end_collection(&collection, size);
+        self.set_aside(unmarked(nodes));
     }
 
     /// Marks from the roots, and frees the objects that nothing reaches, while no code of the store
     /// runs. Returns the nodes that nothing reaches, and what that has cost.
     pub(in crate::vm) fn mark_all(&self) -> (Vec<NonNull<Node>>, usize) {
-        let mut collection = self.begin_collection(true).unwrap_or_else(|| Collection {
-            store: self,
-            heap: None,
-            from: 0..0,
-            scanned: 0,
-            end: 0,
-            grey: Vec::new(),
-            marks: true,
-            cost: 0,
-        });
-        let nodes = self.nodes();
-        collection.cost += nodes.len();
-        for node in &nodes {
-            // SAFETY: the store's nodes are live.
-            if unsafe { node.as_ref() }.begin_marking() {
-                collection.grey.push(*node);
-            }
-        }
+        // Without memory to move objects to, what those refer to is not known, and all stays.
+        let Some(mut collection) = self.begin_collection() else { return (Vec::new(), 0) };
+        let nodes = collection.mark_roots(|_| false);
         collection.finish();
         self.end_collection(&collection, 0);
-        // SAFETY: the store's nodes are live.
-        let unmarked = nodes.into_iter().filter(|node| !unsafe { node.as_ref() }.is_marked());
-        (unmarked.collect(), collection.cost)
+        (unmarked(nodes), collection.cost)
     }
 
-    /// None if there is no heap, or no memory to move objects to.
-    fn begin_collection(&self, marks: bool) -> Option<Collection<'_>> {
-        let heap = self.heap.get()?;
+    /// None if there is a heap, but no memory to move objects to.
+    fn begin_collection(&self) -> Option<Collection<'_>> {
+        let Some(heap) = self.heap.get() else {
+            return Some(Collection {
+                store: self,
+                heap: None,
+                from: 0..0,
+                scanned: 0,
+                end: 0,
+                grey: Vec::new(),
+                cost: 0,
+            });
+        };
         let (from, to) = (heap.current.get(), 1 - heap.current.get());
         // SAFETY: no compiled code runs.
         let next = unsafe { (*self.vm()).heap_next };
@@ -214,13 +238,13 @@ impl Store {
             scanned,
             end: scanned,
             grey: Vec::new(),
-            marks,
             cost: 0,
         })
     }
 
     fn end_collection(&self, collection: &Collection, size: u32) {
         let Some(heap) = collection.heap else { return };
+        self.move_attachments(|reference| collection.place_of(reference));
         let old = heap.current.get();
         heap.current.set(1 - old);
         heap.collections.set(heap.collections.get() + 1);

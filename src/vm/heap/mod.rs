@@ -182,12 +182,12 @@ impl Store {
         let fits =
             |vm: &VMStore, end: u32| vm.heap_next.checked_add(size).is_some_and(|next| next <= end);
         if heap.collects_always && may_collect {
-            self.collect_heap(size);
+            self.collect_inside(size);
         }
         let end = |heap: &Heap| heap.start(heap.current.get()) + heap.capacity.get();
         if !fits(vm, end(heap)) {
             if may_collect && !heap.collects_always && heap.capacity.get() > 0 {
-                self.collect_heap(size);
+                self.collect_inside(size);
             }
             let used = vm.heap_next - heap.start(heap.current.get());
             if !fits(vm, end(heap)) && !heap.make_room(used, size) {

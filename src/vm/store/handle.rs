@@ -162,6 +162,15 @@ impl Handle {
     /// Attaches data to the entity; it is dropped with the entity or when replaced. Returns what
     /// was attached before.
     pub fn attach(&self, data: Option<Box<dyn Any>>) -> Option<Box<dyn Any>> {
+        if self.kind == EntityKind::Object {
+            self.store.before_object();
+            let mut attachments = self.store.object_attachments.borrow_mut();
+            let key = self.object_node().reference();
+            return match data {
+                Some(data) => attachments.insert(key, data),
+                None => attachments.remove(&key),
+            };
+        }
         let mut attachments = self.store.attachments.borrow_mut();
         let of_node = attachments.entry(self.node).or_default();
         let key = self.raw.as_ptr() as usize;
@@ -176,6 +185,10 @@ impl Handle {
 
     /// Calls `read` with what is attached to the entity.
     pub fn with_attachment<T>(&self, read: impl FnOnce(Option<&dyn Any>) -> T) -> T {
+        if self.kind == EntityKind::Object {
+            let attachments = self.store.object_attachments.borrow();
+            return read(attachments.get(&self.object_node().reference()).map(|data| &**data));
+        }
         let attachments = self.store.attachments.borrow();
         let key = self.raw.as_ptr() as usize;
         let of_node = attachments.get(&self.node).into_iter().flatten();

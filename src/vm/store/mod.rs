@@ -51,6 +51,12 @@ pub struct StoreConfig {
     pub types: TypeTable,
 }
 
+/// Objects of the host, or with something attached, among which it does not pay to look for garbage.
+const FEW_OBJECTS: usize = 1024;
+
+/// Bytes on the heap that take as much work to move as a host object to look at.
+const BYTES_PER_OBJECT: usize = 64;
+
 /// What the embedder has attached to the entity at an address.
 type Attachment = (usize, Box<dyn Any>);
 
@@ -84,12 +90,18 @@ pub struct Store {
     deferred: RefCell<Vec<NonNull<Node>>>,
     /// How many nodes have lost their last root and may only be freed by marking.
     waiting: Cell<usize>,
+    /// The number of such objects from which on one more frees others.
+    object_limit: Cell<usize>,
     /// Work of the last marking, in nodes and elements.
     mark_cost: Cell<usize>,
     /// By the node that the entity belongs to.
     attachments: RefCell<HashMap<NonNull<Node>, Vec<Attachment>>>,
+    /// What the embedder has attached to objects on the heap, by their references.
+    pub(in crate::vm) object_attachments: RefCell<HashMap<u32, Box<dyn Any>>>,
     /// What belonged to freed nodes and runs code of the embedder when it is dropped.
     garbage: RefCell<Vec<Box<dyn Any>>>,
+    /// The same, of what has been freed where such code must not run.
+    set_aside: RefCell<Vec<Box<dyn Any>>>,
     freeing: Cell<bool>,
     /// Whether the last owner has gone while code of the store ran: what runs it last is its owner.
     orphaned: Cell<bool>,
@@ -162,10 +174,16 @@ impl Node {
         unsafe { &*self.store }
     }
 
-    /// Marks it if it has roots, and says whether it has; otherwise it is not marked any more.
-    pub(in crate::vm) fn begin_marking(&self) -> bool {
-        self.marked.set(self.roots.get() > 0);
+    /// Marks it if it has roots or is kept without, and says whether it is; otherwise it is not
+    /// marked any more.
+    pub(in crate::vm) fn begin_marking(&self, kept: bool) -> bool {
+        self.marked.set(kept || self.roots.get() > 0);
         self.marked.get()
+    }
+
+    /// Whether it is an object: wasm only knows it by references that the collector finds.
+    pub(in crate::vm) fn is_object(&self) -> bool {
+        matches!(self.kind, NodeKind::Extern | NodeKind::Object)
     }
 
     /// Marks it; says whether it has been before.
@@ -258,9 +276,12 @@ impl Store {
             nodes: RefCell::default(),
             deferred: RefCell::default(),
             waiting: Cell::new(0),
+            object_limit: Cell::new(FEW_OBJECTS),
             mark_cost: Cell::new(0),
             attachments: RefCell::default(),
+            object_attachments: RefCell::default(),
             garbage: RefCell::default(),
+            set_aside: RefCell::default(),
             freeing: Cell::new(false),
             orphaned: Cell::new(false),
             owner,
@@ -436,7 +457,8 @@ impl Store {
         let head = unsafe { node.as_ref() };
         if !head.is_unneeded() {
             self.waiting.set(self.waiting.get() + 1);
-        } else if !self.is_busy() || self.is_passive(node) {
+        } else if head.is_object() && !self.is_held() || !self.is_busy() {
+            // Code that runs has no reference to an object that it was never given.
             self.free(vec![node]);
             return;
         } else if !head.deferred.replace(true) {
@@ -445,19 +467,14 @@ impl Store {
         self.settle();
     }
 
-    /// Whether a node that nothing needs can be freed while code of the store runs: that code only
-    /// gets at it by references, of which there has never been one, and freeing it runs no
-    /// finalizer. Exceptions that cross callbacks would pile up otherwise.
-    fn is_passive(&self, node: NonNull<Node>) -> bool {
-        // SAFETY: the caller still has the node.
-        matches!(unsafe { node.as_ref() }.kind, NodeKind::Extern | NodeKind::Object)
-            && !self.freeing.get()
-            && !self.attachments.borrow().contains_key(&node)
-    }
-
     /// Whether this is no time to free anything.
     fn is_busy(&self) -> bool {
-        self.is_entered() || self.freeing.get() || self.held.get() > 0
+        self.is_entered() || self.is_held()
+    }
+
+    /// Whether this is no time to free anything, even if no code of the store runs.
+    fn is_held(&self) -> bool {
+        self.freeing.get() || self.held.get() > 0
     }
 
     /// Keeps the store from freeing and moving anything until what is returned is dropped.
@@ -475,8 +492,13 @@ impl Store {
         // The collector may run, and look for references in frames.
         enter::forget_jumped_over();
         self.need_heap()?;
-        self.host_types.borrow_mut().entry(ty.id()).or_insert_with(|| ty.clone());
+        self.keep_type(ty);
         Ok(())
+    }
+
+    /// Keeps a type as long as the store.
+    pub fn keep_type(&self, ty: &TypeRef) {
+        self.host_types.borrow_mut().entry(ty.id()).or_insert_with(|| ty.clone());
     }
 
     /// Prepares for objects of an image's types.
@@ -496,6 +518,7 @@ impl Store {
         if self.is_busy() {
             return;
         }
+        self.drop_set_aside();
         let mut deferred = self.deferred.take();
         if !deferred.is_empty() {
             deferred.retain(|node| {
@@ -535,15 +558,38 @@ impl Store {
         self.orphaned.get()
     }
 
-    /// Frees everything that nothing reaches. Does nothing while code of the store runs.
+    /// Frees everything that nothing reaches; while code of the store runs, of that only objects. To
+    /// be called where the embedder's code may run.
     pub fn collect(&self) {
-        if self.is_busy() {
+        if self.is_held() {
             return;
         }
-        self.waiting.set(0);
-        let (unmarked, cost) = self.mark_all();
-        self.mark_cost.set(cost);
-        self.free(unmarked);
+        enter::forget_jumped_over();
+        if self.is_entered() {
+            self.collect_inside(0);
+        } else {
+            self.waiting.set(0);
+            let (unmarked, cost) = self.mark_all();
+            self.mark_cost.set(cost);
+            self.free(unmarked);
+        }
+        self.drop_set_aside();
+    }
+
+    /// Frees objects if there are many that are of the host or have something attached; to be called
+    /// where the embedder's code may run, before there is another one.
+    pub(in crate::vm) fn before_object(&self) {
+        let count = || self.externs.borrow().count() + self.object_attachments.borrow().len();
+        if self.is_held() || !self.config.collect_always && count() < self.object_limit.get() {
+            return self.drop_set_aside();
+        }
+        enter::forget_jumped_over();
+        self.collect_inside(0);
+        // As many again as there are, so that looking at all of them pays; and as it means to move
+        // the heap's objects, the more of those there are.
+        let heap = self.heap_used() as usize / BYTES_PER_OBJECT;
+        self.object_limit.set(count().saturating_mul(2).max(FEW_OBJECTS).saturating_add(heap));
+        self.drop_set_aside();
     }
 
     /// The nodes that there are.
@@ -552,7 +598,38 @@ impl Store {
     }
 
     /// Frees these nodes and whatever only they needed; then drops what belongs to the embedder.
-    fn free(&self, mut nodes: Vec<NonNull<Node>>) {
+    fn free(&self, nodes: Vec<NonNull<Node>>) {
+        let garbage = self.take_apart(nodes);
+        self.drop_garbage(garbage);
+    }
+
+    /// Frees these nodes where no code of the embedder may run.
+    pub(in crate::vm) fn set_aside(&self, nodes: Vec<NonNull<Node>>) {
+        let garbage = self.take_apart(nodes);
+        self.set_aside.borrow_mut().extend(garbage);
+    }
+
+    /// Drops what has been set aside.
+    fn drop_set_aside(&self) {
+        if !self.is_held() && !self.set_aside.borrow().is_empty() {
+            self.drop_garbage(self.set_aside.take());
+        }
+    }
+
+    /// Gives what is attached to objects on the heap their new places; none is that of an object that
+    /// is gone.
+    pub(in crate::vm) fn move_attachments(&self, place: impl Fn(u32) -> Option<u32>) {
+        let mut attachments = self.object_attachments.borrow_mut();
+        for (reference, data) in std::mem::take(&mut *attachments) {
+            match place(reference) {
+                Some(new) => drop(attachments.insert(new, data)),
+                None => self.set_aside.borrow_mut().push(data),
+            }
+        }
+    }
+
+    /// Frees these nodes and whatever only they needed. Returns what belongs to the embedder.
+    fn take_apart(&self, mut nodes: Vec<NonNull<Node>>) -> Vec<Box<dyn Any>> {
         self.freeing.set(true);
         // From here on `escaped` says of a node that it is in the list.
         for node in &nodes {
@@ -583,7 +660,7 @@ impl Store {
             unsafe { destroy(node, &mut garbage) };
         }
         self.freeing.set(false);
-        self.drop_garbage(garbage);
+        garbage
     }
 
     /// Drops what runs the embedder's code, one after the other even if that code frees more.
@@ -611,6 +688,10 @@ impl Store {
         // SAFETY: the node is live.
         let place = unsafe { node.as_ref() }.place.get();
         nodes.swap_remove(place);
+        // SAFETY: as above.
+        if unsafe { node.as_ref() }.deferred.get() {
+            self.deferred.borrow_mut().retain(|other| *other != node);
+        }
         if let Some(moved) = nodes.get(place) {
             // SAFETY: the store's nodes are live.
             unsafe { moved.as_ref() }.place.set(place);
@@ -695,6 +776,8 @@ impl Drop for Store {
         // Handles keep their store alive, so nothing in it has a root any more.
         let nodes = self.nodes.get_mut().clone();
         self.free(nodes);
+        self.move_attachments(|_| None);
+        self.drop_set_aside();
     }
 }
 
