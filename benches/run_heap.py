@@ -48,7 +48,7 @@ def run(command: list[str]) -> tuple[str, float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status != 0:
-        raise SystemExit(f"{command[0]} failed: {error}")
+        raise RuntimeError(error.strip().splitlines()[-1])
     return out, seconds, peak(usage)
 
 
@@ -74,10 +74,17 @@ def main(program: str, module: str) -> None:
             "wasmtime": lambda: peer(module, name, count),
         }
         found: dict[str, list[tuple[float, float, float]]] = {engine: [] for engine in engines}
+        failed: dict[str, str] = {}
         for _ in range(ROUNDS):
             for engine, measure in engines.items():
-                found[engine].append(measure())
+                try:
+                    found[engine].append(measure())
+                except RuntimeError as error:
+                    failed[engine] = str(error)
         for engine, measured in found.items():
+            if engine in failed:
+                print(f"| {name} | {count:,} | {engine} | fails: {failed[engine]} | – | – |")
+                continue
             seconds, pause, memory = (statistics.median(column) for column in zip(*measured))
             print(
                 f"| {name} | {count:,} | {engine} | {seconds / count * 1e9:.1f} ns "

@@ -526,18 +526,27 @@ static void many_throws_take_no_memory(void) {
     "  (func (export \"ref\") (param i32) (result i32)"
     "    (block $h (result i32 exnref)"
     "      (try_table (catch_ref $t $h) (call $throw (local.get 0))) unreachable)"
-    "    (drop)))",
+    "    (drop))"
+    "  (func (export \"refs\") (param i32) (result i32) (local $sum i32)"
+    "    (loop $l"
+    "      (block $h (result i32 exnref)"
+    "        (try_table (catch_ref $t $h) (call $f (local.get 0))) unreachable)"
+    "      (drop)"
+    "      (local.set $sum (i32.add (local.get $sum)))"
+    "      (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+    "    (local.get $sum)))",
     2, imports
   );
   int32_t count = (int32_t)rounds(100000, 1000), sum = 0;
   for (int32_t i = 1; i <= count; i++) sum = (int32_t)((uint32_t)sum + (uint32_t)i);
   wasm_func_t *inside = func_at(instance, 0), *by_c = func_at(instance, 1),
-              *ref = func_at(instance, 2);
+              *ref = func_at(instance, 2), *refs = func_at(instance, 3);
   size_t memory = 0;
   for (int round = 0; round < 3; round++) {
     wasm_trap_t* trap;
     check(call_i32(inside, count, &trap) == sum && !trap);
     check(call_i32(by_c, count, &trap) == sum && !trap);
+    check(call_i32(refs, count, &trap) == sum && !trap);
     for (int32_t i = 0; i < count; i++) {
       if (call_i32(ref, i, &trap) != i || trap) check(false);
     }
@@ -548,6 +557,7 @@ static void many_throws_take_no_memory(void) {
   wasm_func_delete(inside);
   wasm_func_delete(by_c);
   wasm_func_delete(ref);
+  wasm_func_delete(refs);
   wasm_instance_delete(instance);
   wasm_func_delete(callback);
   tenon_tag_delete(thrower.tag);
@@ -558,6 +568,143 @@ static int finalized_sum;
 
 static void add_finalized(void* info) {
   finalized_sum += *(int*)info;
+}
+
+/* Interrupts and the end of fuel are not caught, and handlers do not lose count. */
+static void limits_are_not_caught(void) {
+  wasm_config_t* config = test_config();
+  check(tenon_config_fuel_set(config, true) == TENON_OK);
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  wasm_store_t* store = wasm_store_new(engine);
+  check(tenon_store_fuel_set(store, 100000) == TENON_OK);
+  wasm_instance_t* instance = instance_of(
+    store,
+    "(module (tag $t)"
+    "  (func $endless (loop $l (br $l)))"
+    "  (func (export \"catch\") (block $h (try_table (catch_all $h) (call $endless))))"
+    "  (func $throw (throw $t))"
+    "  (func (export \"throws\") (param i32) (result i32)"
+    "    (loop $l"
+    "      (block $h (try_table (catch $t $h) (call $throw)))"
+    "      (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+    "    (i32.const 5)))"
+  );
+  wasm_func_t *catch = func_at(instance, 0), *throws = func_at(instance, 1);
+  uint64_t before, after[2];
+  tenon_store_fuel_get(store, &before);
+  for (int i = 0; i < 2; i++) {
+    wasm_trap_t* trap;
+    check(call_i32(throws, 100 * (i + 1), &trap) == 5 && !trap);
+    tenon_store_fuel_get(store, &after[i]);
+  }
+  /* Twice as many turns cost twice as much, but for what is outside of them. */
+  check(before - after[0] > 500);
+  check(after[0] - after[1] > 2 * (before - after[0]) - 20);
+  check(after[0] - after[1] <= 2 * (before - after[0]));
+  wasm_trap_t* trap = call_empty(catch);
+  check(trap && tenon_trap_code(trap) == TENON_TRAP_OUT_OF_FUEL);
+  wasm_trap_delete(trap);
+  wasm_func_delete(catch);
+  wasm_func_delete(throws);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
+static void compiled_modules_catch(void) {
+  wasm_store_t* store = test_store();
+  wasm_module_t* module = module_of(
+    store,
+    "(module (tag $t (param i32)) (func $throw (param i32) (throw $t (local.get 0)))"
+    "  (func (export \"catch\") (param i32) (result i32)"
+    "    (block $h (result i32) (try_table (catch $t $h) (call $throw (local.get 0)))"
+    "      (i32.const -1))))"
+  );
+  wasm_byte_vec_t bytes;
+  wasm_module_serialize(module, &bytes);
+  wasm_module_delete(module);
+  module = wasm_module_deserialize(store, &bytes);
+  wasm_byte_vec_delete(&bytes);
+  wasm_extern_vec_t none = WASM_EMPTY_VEC;
+  wasm_instance_t* instance = wasm_instance_new(store, module, &none, NULL);
+  wasm_func_t* catch = func_at(instance, 0);
+  wasm_trap_t* trap;
+  check(call_i32(catch, 31, &trap) == 31 && !trap);
+  wasm_func_delete(catch);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+}
+
+static void start_functions_throw(void) {
+  wasm_store_t* store = test_store();
+  wasm_module_t* module = module_of(
+    store, "(module (tag $t (param i32)) (func $f (throw $t (i32.const 3))) (start $f))"
+  );
+  wasm_extern_vec_t none = WASM_EMPTY_VEC;
+  wasm_trap_t* trap = NULL;
+  refused(TENON_ERROR_TRAP, wasm_instance_new(store, module, &none, &trap));
+  tenon_exception_t* exception = tenon_trap_exception(trap);
+  check(exception && number_in(exception) == 3);
+  tenon_exception_delete(exception);
+  wasm_trap_delete(trap);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+}
+
+/* A function of `count` blocks that catch, each inside the one before, and as many calls. */
+static own wasm_byte_vec_t module_of_blocks(size_t count) {
+  const char* head = "(module (tag $t) (func $f) (func";
+  const char *open = " (block (try_table (catch $t 0)", *call = " (call $f)";
+  size_t size = strlen(head) + count * (strlen(open) + strlen(call) + 2) + 3;
+  char *text = malloc(size), *end = stpcpy(text, head);
+  for (size_t i = 0; i < count; i++) end = stpcpy(end, open);
+  for (size_t i = 0; i < count; i++) end = stpcpy(end, call);
+  for (size_t i = 0; i < count; i++) end = stpcpy(end, "))");
+  strcpy(end, "))");
+  wasm_byte_vec_t binary = binary_of(text);
+  free(text);
+  return binary;
+}
+
+/* What a function makes the compiler remember is bounded, however its calls and clauses multiply. */
+static void handlers_are_bounded(void) {
+  wasm_store_t* store = test_store();
+  wasm_byte_vec_t small = module_of_blocks(30), large = module_of_blocks(400);
+  wasm_module_t* module = wasm_module_new(store, &small);
+  check(module != NULL);
+  wasm_module_delete(module);
+  if (!is_set("TEST_LAZY")) {
+    refused(TENON_ERROR_COMPILE, wasm_module_new(store, &large));
+    check(error_says("implementation limit"));
+  }
+  wasm_byte_vec_delete(&small);
+  wasm_byte_vec_delete(&large);
+  wasm_store_delete(store);
+}
+
+/* A frame that is too large for the stack's reserve catches what it throws itself. */
+static void large_frames_catch(void) {
+  enum { VALUES = 400 };
+  char *text = malloc(VALUES * 32 + 400), *end = stpcpy(text, "(module (tag $t (param");
+  for (int i = 0; i < VALUES; i++) end = stpcpy(end, " i32");
+  end = stpcpy(
+    end, ")) (func (export \"f\") (param i32) (result i32)"
+         "  (block $h (try_table (catch_all $h) (throw $t"
+  );
+  for (int i = 0; i < VALUES; i++) end = stpcpy(end, " (local.get 0)");
+  strcpy(end, "))) (i32.add (local.get 0) (i32.const 1))))");
+  wasm_store_t* store = test_store();
+  wasm_instance_t* instance = instance_of(store, text);
+  free(text);
+  wasm_func_t* func = func_at(instance, 0);
+  for (int32_t i = 0; i < 100; i++) {
+    wasm_trap_t* trap;
+    check(call_i32(func, i, &trap) == i + 1 && !trap);
+  }
+  wasm_func_delete(func);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
 }
 
 static void host_info_goes_with_tags(void) {
@@ -627,6 +774,11 @@ int main(void) {
   values_of_all_types_go_along();
   a_throw_leaves_deep_recursion();
   many_throws_take_no_memory();
+  limits_are_not_caught();
+  compiled_modules_catch();
+  start_functions_throw();
+  handlers_are_bounded();
+  large_frames_catch();
   host_info_goes_with_tags();
   cycles_go_with_the_store();
   return done();

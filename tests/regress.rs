@@ -41,9 +41,11 @@ fn large_frames_are_checked_without_calls() -> Result<(), Error> {
     let module = Module::from_text(&Engine::new(&Config::new())?, text.as_bytes())?;
     // The frame takes 320,000 bytes, more than what is kept free below the limit of this stack.
     let small = thread::Builder::new().stack_size(512 << 10);
-    let thread = small.spawn(move || {
+    // Errors may hold something of a store, and stay in the thread.
+    let thread = small.spawn(move || -> Result<_, String> {
+        let text = |error: Error| error.to_string();
         let store = Store::new(module.engine());
-        let instance = Instance::new(&store, &module, &[])?;
+        let instance = Instance::new(&store, &module, &[]).map_err(text)?;
         let down = instance.func("down").expect("it is exported");
         let mut outcomes = [0, 0];
         for depth in (0..20_000).step_by(200) {
@@ -52,12 +54,13 @@ fn large_frames_are_checked_without_calls() -> Result<(), Error> {
                 Err(Error::Trap(trap)) if trap.code() == Some(TrapCode::StackOverflow) => {
                     outcomes[1] += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(text(error)),
             }
         }
-        Ok::<_, Error>(outcomes)
+        Ok(outcomes)
     });
-    let outcomes = thread.expect("there is a thread").join().expect("nothing has panicked")?;
+    let outcomes = thread.expect("there is a thread").join().expect("nothing has panicked");
+    let outcomes = outcomes.expect("the function can be called");
     assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
     Ok(())
 }

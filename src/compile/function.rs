@@ -64,6 +64,9 @@ fn generate(
     let body = FunctionBody::new(reader);
 
     let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
+    if effort.too_much {
+        return Err(CompileError("implementation limit: too many far branches".to_owned()));
+    }
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
     let how = How { effort, checks_stack, hints };
@@ -330,7 +333,7 @@ pub(super) struct Translator<'b, 'a> {
     body: &'b FunctionBody<'b>,
     /// Which of the open blocks catch exceptions, outermost first.
     pub(super) tries: Vec<usize>,
-    /// How many handlers calls have been given.
+    /// How many handlers calls have been given, and blocks been passed by on the way to them.
     pub(super) handlers: usize,
     /// Where what is thrown lies in the frame.
     pub(super) thrown: Option<StackSlot>,
@@ -398,6 +401,12 @@ impl Translator<'_, '_> {
             let values = std::mem::take(&mut self.stack);
             self.b.ins().return_(&values);
         }
+    }
+
+    /// Bytes of the function's body.
+    pub(super) fn body_size(&self) -> usize {
+        let range = self.body.range();
+        (range.end - range.start) as usize
     }
 
     /// The clauses of the next legacy `try`.

@@ -54,10 +54,13 @@ struct LegacyClause {
     exception: Option<Value>,
 }
 
-/// How much all calls of a function may look through for what catches: a function of a few KiB can
-/// have calls and handlers for which everything that is known about all pairs of them fills
-/// gigabytes.
-const MOST_HANDLERS: usize = 1 << 17;
+/// How many handlers all calls of a function may have together: so many, and as many for each byte
+/// of its body. What compilers make has one or two for a call of several bytes; but a function can
+/// have calls and clauses in blocks within blocks whose pairs are as many as the square of its size.
+const MOST_HANDLERS: (usize, usize) = (512, 2);
+
+/// How many blocks that are passed by count as a handler.
+const BLOCKS_PER_HANDLER: usize = 8;
 
 /// The handlers of a call at the current position, innermost first.
 fn handlers(t: &mut Translator) -> Result<Vec<ExceptionTableItem>, CompileError> {
@@ -92,8 +95,10 @@ fn handlers(t: &mut Translator) -> Result<Vec<ExceptionTableItem>, CompileError>
             break;
         }
     }
-    t.handlers += found.len();
-    if t.handlers > MOST_HANDLERS {
+    t.handlers += found.len() * BLOCKS_PER_HANDLER;
+    let (least, per_byte) = MOST_HANDLERS;
+    let most = least + per_byte * t.body_size();
+    if t.handlers > most * BLOCKS_PER_HANDLER {
         let message = "implementation limit: too many calls in too many blocks that catch";
         return Err(CompileError::new(message));
     }
