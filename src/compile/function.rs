@@ -64,6 +64,9 @@ fn generate(
     let body = FunctionBody::new(reader);
 
     let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
+    if effort.too_much {
+        return Err(CompileError("implementation limit: too many far branches".to_owned()));
+    }
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
     let how = How { effort, checks_stack, hints };

@@ -19,6 +19,10 @@ const DEEPEST_LOOP: usize = 64;
 /// Values of locals that jumps may have to carry, were each to carry all.
 const MOST_JOINS: usize = 2 << 20;
 
+/// Blocks between branches and where they go, over all branches. Dominators are found by walking
+/// them, also for plain code; this many take some seconds.
+const LONGEST_WALK: usize = 1 << 30;
+
 /// Values on the operand stack.
 pub(super) const MOST_VALUES: usize = 1000;
 
@@ -32,7 +36,11 @@ pub(super) struct Effort {
     pub(super) plain: bool,
     /// Whether locals live in memory: then no jump carries them.
     pub(super) locals_in_memory: bool,
+    /// Whether the function cannot be compiled in any reasonable time.
+    pub(super) too_much: bool,
 }
+
+const LITTLE: Effort = Effort { plain: false, locals_in_memory: false, too_much: false };
 
 /// How the function with this body is to be compiled; `params` is the number of its parameters.
 ///
@@ -42,49 +50,83 @@ pub(super) struct Effort {
 pub(super) fn weigh(body: &FunctionBody, params: usize) -> Result<Effort> {
     let bytes = (body.range().end - body.range().start) as usize;
     if bytes <= LIGHT {
-        return Ok(Effort { plain: false, locals_in_memory: false });
+        return Ok(LITTLE);
     }
     let mut locals = params;
     for group in body.get_locals_reader()? {
         locals += group?.0 as usize;
     }
-    let (mut jumps, mut loops, mut deepest) = (0, 0, 0);
-    // Whether each block that is open is a loop.
-    let mut open = Vec::new();
+    let mut seen = Seen::default();
     let mut reader = body.get_operators_reader()?;
     while !reader.eof() {
-        match reader.read()? {
+        seen.operator(&reader.read()?)?;
+    }
+    let locals_in_memory = seen.jumps.saturating_mul(locals) > MOST_JOINS;
+    let plain = locals_in_memory
+        || bytes > MOST_BYTES
+        || seen.jumps > MOST_JUMPS
+        || seen.deepest > DEEPEST_LOOP;
+    Ok(Effort { plain, locals_in_memory, too_much: seen.walk > LONGEST_WALK })
+}
+
+/// What has been seen of a body.
+#[derive(Default)]
+struct Seen {
+    jumps: usize,
+    /// The loops that are open, and the most that were.
+    loops: usize,
+    deepest: usize,
+    walk: usize,
+    /// For each open block whether it is a loop, and the jumps before it.
+    open: Vec<(bool, usize)>,
+}
+
+impl Seen {
+    fn operator(&mut self, operator: &Operator) -> Result<()> {
+        match operator {
             Operator::Loop { .. } => {
-                open.push(true);
-                loops += 1;
-                deepest = deepest.max(loops);
-                jumps += 1;
+                self.begin(true);
+                self.loops += 1;
+                self.deepest = self.deepest.max(self.loops);
             }
             Operator::Block { .. }
             | Operator::If { .. }
             | Operator::TryTable { .. }
-            | Operator::Try { .. } => {
-                open.push(false);
-                jumps += 1;
+            | Operator::Try { .. } => self.begin(false),
+            Operator::End => {
+                if let Some((true, _)) = self.open.pop() {
+                    self.loops -= 1;
+                }
             }
-            Operator::End => loops -= usize::from(open.pop() == Some(true)),
-            Operator::BrTable { targets } => jumps += targets.len() as usize + 1,
-            Operator::Br { .. }
-            | Operator::BrIf { .. }
-            | Operator::BrOnNull { .. }
-            | Operator::BrOnNonNull { .. }
-            | Operator::BrOnCast { .. }
-            | Operator::BrOnCastFail { .. }
-            | Operator::Else
-            | Operator::Catch { .. }
-            | Operator::CatchAll => jumps += 1,
+            Operator::BrTable { targets } => {
+                self.jump(targets.default());
+                for target in targets.targets() {
+                    self.jump(target?);
+                }
+            }
+            Operator::Br { relative_depth }
+            | Operator::BrIf { relative_depth }
+            | Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth }
+            | Operator::BrOnCast { relative_depth, .. }
+            | Operator::BrOnCastFail { relative_depth, .. } => self.jump(*relative_depth),
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.jumps += 1,
             _ => {}
         }
+        Ok(())
     }
-    let locals_in_memory = jumps.saturating_mul(locals) > MOST_JOINS;
-    let plain =
-        locals_in_memory || bytes > MOST_BYTES || jumps > MOST_JUMPS || deepest > DEEPEST_LOOP;
-    Ok(Effort { plain, locals_in_memory })
+
+    fn begin(&mut self, is_loop: bool) {
+        self.open.push((is_loop, self.jumps));
+        self.jumps += 1;
+    }
+
+    fn jump(&mut self, depth: u32) {
+        self.jumps += 1;
+        let target = self.open.len().checked_sub(depth as usize + 1);
+        let before = target.map_or(0, |index| self.open[index].1);
+        self.walk = self.walk.saturating_add(self.jumps - before);
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +144,7 @@ mod tests {
     fn ordinary_functions_are_optimized() {
         let nop = [0x01];
         let plain = effort(&nop.repeat(1000), &[0]);
-        assert_eq!(plain, Effort { plain: false, locals_in_memory: false });
+        assert_eq!(plain, LITTLE);
         let loops = [[0x03, 0x40].repeat(20), [0x0b].repeat(20), nop.repeat(600)].concat();
         assert!(!effort(&loops, &[0]).plain);
     }
@@ -116,6 +158,15 @@ mod tests {
         assert!(effort(&blocks, &[0]).plain, "blocks");
         let blocks = [0x02, 0x40, 0x0b].repeat(3000);
         let locals = effort(&blocks, &[1, 0xe8, 0x07, 0x7f]);
-        assert_eq!(locals, Effort { plain: true, locals_in_memory: true }, "1000 locals");
+        assert!(locals.plain && locals.locals_in_memory && !locals.too_much, "1000 locals");
+    }
+
+    #[test]
+    fn branches_that_lead_far_are_too_much() {
+        let far = |count: usize| effort(&[0x41, 0x00, 0x0d, 0x00].repeat(count), &[0]);
+        assert!(!far(40_000).too_much);
+        assert!(far(50_000).too_much);
+        let near = [0x02, 0x40, 0x41, 0x00, 0x0d, 0x00, 0x0b].repeat(50_000);
+        assert!(!effort(&near, &[0]).too_much);
     }
 }

@@ -108,6 +108,7 @@ functions! {
         tenon_config_memory_reservation_set(Pointer, u64) -> u8;
         tenon_config_lazy_compilation_set(Pointer, bool) -> u8;
         tenon_config_max_stack_set(Pointer, usize) -> u8;
+        tenon_config_relaxed_simd_deterministic_set(Pointer, bool) -> u8;
         tenon_config_interruptible_set(Pointer, bool) -> u8;
         tenon_config_fuel_set(Pointer, bool) -> u8;
         tenon_store_fuel_set(Pointer, u64) -> u8;
@@ -184,6 +185,8 @@ impl Tenon {
             (f.tenon_config_interruptible_set)(config, mode.metered);
             (f.tenon_config_fuel_set)(config, mode.metered);
             (f.tenon_config_max_stack_set)(config, MAX_STACK);
+            // Engines may differ otherwise.
+            (f.tenon_config_relaxed_simd_deterministic_set)(config, true);
             let engine = (f.wasm_engine_new_with_config)(config);
             if engine.is_null() {
                 Err(self.error().1)
