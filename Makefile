@@ -172,9 +172,8 @@ bench-limits: lib ## measure what looking for interrupts and counting fuel cost;
 bench-heap: lib $(PEER) ## measure the heap and its collector beside Wasmtime; ROUNDS= and OBJECTS= choose
 	PYTHONPATH=target/bench/peers python3 benches/run_heap.py $(OUT)/tenon benches/heap.wat
 
-bench-throw: lib ## measure what throwing and catching costs; ROUNDS= chooses
-	@scripts/need.sh python3=python3
-	python3 benches/run_throw.py $(OUT)/tenon benches/throw.wat
+bench-throw: lib $(PEER) ## measure throwing and catching beside Wasmtime; ROUNDS= chooses
+	PYTHONPATH=target/bench/peers python3 benches/run_throw.py $(OUT)/tenon benches/throw.wat
 
 bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
 	@scripts/need.sh python3=python3

@@ -683,6 +683,30 @@ static void handlers_are_bounded(void) {
   wasm_store_delete(store);
 }
 
+/* A frame that is too large for the stack's reserve catches what it throws itself. */
+static void large_frames_catch(void) {
+  enum { VALUES = 400 };
+  char *text = malloc(VALUES * 32 + 400), *end = stpcpy(text, "(module (tag $t (param");
+  for (int i = 0; i < VALUES; i++) end = stpcpy(end, " i32");
+  end = stpcpy(
+    end, ")) (func (export \"f\") (param i32) (result i32)"
+         "  (block $h (try_table (catch_all $h) (throw $t"
+  );
+  for (int i = 0; i < VALUES; i++) end = stpcpy(end, " (local.get 0)");
+  strcpy(end, "))) (i32.add (local.get 0) (i32.const 1))))");
+  wasm_store_t* store = test_store();
+  wasm_instance_t* instance = instance_of(store, text);
+  free(text);
+  wasm_func_t* func = func_at(instance, 0);
+  for (int32_t i = 0; i < 100; i++) {
+    wasm_trap_t* trap;
+    check(call_i32(func, i, &trap) == i + 1 && !trap);
+  }
+  wasm_func_delete(func);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+}
+
 static void host_info_goes_with_tags(void) {
   wasm_store_t* store = test_store();
   tenon_tag_t* tag = tag_of_i32(store);
@@ -754,6 +778,7 @@ int main(void) {
   compiled_modules_catch();
   start_functions_throw();
   handlers_are_bounded();
+  large_frames_catch();
   host_info_goes_with_tags();
   cycles_go_with_the_store();
   return done();

@@ -240,7 +240,7 @@ impl Object {
     fn empty_array(store: &Store, ty: &DefinedType, len: usize) -> Result<Object, Error> {
         prepare(store, ty)?;
         let len = u32::try_from(len).map_err(|_| Trap::from(TrapCode::HeapExhausted))?;
-        made_or_trap(store, store.vm().new_array(&ty.0, len, |_| 0, true))
+        made_or_trap(store, store.vm().new_zeroed_array(&ty.0, len, true))
     }
 
     /// Sets all fields or elements of a new object, whose types have been checked.
