@@ -197,7 +197,7 @@ impl Object {
     /// whole.
     pub fn array_of_bytes(store: &Store, ty: &DefinedType, bytes: &[u8]) -> Result<Object, Error> {
         let size = number_size(ty)?;
-        if bytes.len() % size != 0 {
+        if !bytes.len().is_multiple_of(size) {
             let len = bytes.len();
             return Err(Error::Type(format!("{len} bytes are no array of numbers of {size}")));
         }
@@ -349,7 +349,7 @@ impl Object {
     fn range(&self, start: u32, len: usize) -> Result<usize, Error> {
         let size = self.number_size()?;
         let from = start as usize * size;
-        if len % size != 0 || from + len > self.len() as usize * size {
+        if !len.is_multiple_of(size) || from + len > self.len() as usize * size {
             let count = self.len();
             return Err(Error::Limit(format!("the array has only {count} elements")));
         }
