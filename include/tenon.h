@@ -429,7 +429,8 @@ WASM_API_EXTERN void tenon_engine_reinstall_signal_handlers(wasm_engine_t *engin
 
 /*
  Frees everything in a store that nothing reaches, now; without it that happens often enough to
- keep the garbage a small part of the store. Does nothing while code of the store runs.
+ keep the garbage a small part of the store. While code of the store runs, that is, in a callback,
+ only objects are freed: structs, arrays, exceptions, and those of the host.
 
  Ownership: borrows the store.
 

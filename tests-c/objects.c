@@ -437,6 +437,7 @@ static void a_full_heap_is_a_trap(void) {
   check(tenon_store_max_heap_set(store, 1 << 20) == TENON_OK);
   wasm_instance_t* instance = instance_of(store, guest);
   wasm_func_t* churn = func_at(instance, CHURN);
+  const int32_t many = (int32_t)rounds(200000, 3000);
   tenon_deftype_t* bytes = array_type(TENON_STORAGE_I8, NULL);
   refused(TENON_ERROR_TRAP, tenon_array_new(store, bytes, 2 << 20, NULL));
   check(error_says("heap"));
@@ -445,7 +446,7 @@ static void a_full_heap_is_a_trap(void) {
   check(half != NULL);
   refused(TENON_ERROR_TRAP, tenon_array_new(store, bytes, 600 << 10, NULL));
   // What nothing refers to does not count.
-  check(call_i32(churn, 200000, NULL) == 200000);
+  check(call_i32(churn, many, NULL) == many);
   wasm_ref_delete(half);
   half = tenon_array_new(store, bytes, 600 << 10, NULL);
   check(half != NULL && tenon_store_heap_size(store) <= 1 << 20);
@@ -465,6 +466,7 @@ static void host_info_belongs_to_the_object(void) {
   wasm_global_t* global = global_at(instance, GLOBAL);
   wasm_global_get(global, &value);
   tenon_deftype_t* type = tenon_object_type(value.of.ref);
+  const int32_t many = (int32_t)rounds(100000, 3000);
   int info[2];
   finalized = 0;
   wasm_ref_t* object = tenon_struct_new(store, type, NULL);
@@ -473,7 +475,7 @@ static void host_info_belongs_to_the_object(void) {
   check(wasm_table_set(table, 0, object));
   wasm_ref_delete(object);
   tenon_store_collect(store);
-  check(call_i32(churn, 100000, NULL) == 100000);
+  check(call_i32(churn, many, NULL) == many);
   object = wasm_table_get(table, 0);
   check(wasm_ref_get_host_info(object) == &info[0] && finalized == 0);
   wasm_ref_set_host_info_with_finalizer(object, &info[1], count_finalized);

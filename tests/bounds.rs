@@ -133,7 +133,7 @@ fn module(case: &Case, offsets: &[u64]) -> String {
 fn model(access: Access, address: u64, offset: u64, size: u64) -> Option<TrapCode> {
     let Access(_, bytes, kind) = access;
     let effective = u128::from(address) + u128::from(offset);
-    if matches!(kind, Kind::Atomic(_)) && effective % u128::from(bytes) != 0 {
+    if matches!(kind, Kind::Atomic(_)) && !effective.is_multiple_of(u128::from(bytes)) {
         return Some(TrapCode::UnalignedAtomic);
     }
     let fits = effective + u128::from(bytes) <= u128::from(size);

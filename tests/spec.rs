@@ -96,10 +96,7 @@ const FOLDERS: &[Folder] = &[
     folder("proposals/tail-call", &[]),
     Folder { off: AFTER_THREADS, ..folder("proposals/threads", &["threads"]) },
     folder("proposals/wide-arithmetic", &["wide-arithmetic"]),
-    Folder {
-        flags: &["--feature", "legacy-exceptions"],
-        ..folder("legacy/exceptions", &["exceptions"])
-    },
+    folder("legacy/exceptions", &["exceptions", "legacy-exceptions"]),
     folder("proposals/custom-descriptors", &["custom-descriptors"]),
     folder("proposals/stack-switching", &["stack-switching"]),
 ];

@@ -346,9 +346,9 @@ fn branch_tables_with_values(n: u32) -> Vec<u8> {
             s.block(BlockType::FunctionType(1));
         }
         (0..n).for_each(|_| _ = s.local_get(0));
-        for _ in 0..n {
+        for i in 0..n {
             // After each table, the values are those that the block was left with.
-            s.local_get(0).br_table((0..n).collect::<Vec<_>>(), 0).end();
+            s.local_get(0).br_table((0..n - i).collect::<Vec<_>>(), 0).end();
         }
     });
     module_with(&[(&[I32], &many), (&[], &many)], &[body])
@@ -392,14 +392,10 @@ fn calls_with_arguments(n: u32) -> Vec<u8> {
 fn results(n: u32) -> Vec<u8> {
     let many = vec![I32; n as usize];
     let body = function(&[], |s| {
-        (0..n).for_each(|_| _ = s.local_get(0));
         for _ in 0..n {
-            s.call(0);
-            (1..n).for_each(|_| _ = s.drop());
-            s.drop();
-            (0..n).for_each(|_| _ = s.local_get(0));
+            s.local_get(0).call(0);
+            (0..n).for_each(|_| _ = s.drop());
         }
-        (0..n).for_each(|_| _ = s.drop());
         (0..n).for_each(|_| _ = s.local_get(0));
     });
     module(&[I32], &many, &[body])

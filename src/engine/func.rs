@@ -409,12 +409,14 @@ impl<'a> RawCall<'a> {
         self.0.signature().has_refs()
     }
 
-    /// The arguments, kinds included. Bits beyond a 32-bit payload are undefined.
+    /// The arguments, kinds included. Bits beyond a 32-bit payload are undefined. References among
+    /// them are good until something is made in the store: then objects may be moved and freed.
     pub fn args(&self) -> *mut Slot {
         self.0.args().cast()
     }
 
-    /// Room for the results; each has to be written.
+    /// Room for the results; each has to be written. After references have been, nothing may be
+    /// made in the store.
     pub fn results(&self) -> *mut Slot {
         self.0.results().cast()
     }

@@ -197,7 +197,7 @@ impl Object {
     /// whole.
     pub fn array_of_bytes(store: &Store, ty: &DefinedType, bytes: &[u8]) -> Result<Object, Error> {
         let size = number_size(ty)?;
-        if bytes.len() % size != 0 {
+        if !bytes.len().is_multiple_of(size) {
             let len = bytes.len();
             return Err(Error::Type(format!("{len} bytes are no array of numbers of {size}")));
         }
@@ -240,7 +240,7 @@ impl Object {
     fn empty_array(store: &Store, ty: &DefinedType, len: usize) -> Result<Object, Error> {
         prepare(store, ty)?;
         let len = u32::try_from(len).map_err(|_| Trap::from(TrapCode::HeapExhausted))?;
-        made_or_trap(store, store.vm().new_array(&ty.0, len, |_| 0, true))
+        made_or_trap(store, store.vm().new_zeroed_array(&ty.0, len, true))
     }
 
     /// Sets all fields or elements of a new object, whose types have been checked.
@@ -349,7 +349,7 @@ impl Object {
     fn range(&self, start: u32, len: usize) -> Result<usize, Error> {
         let size = self.number_size()?;
         let from = start as usize * size;
-        if len % size != 0 || from + len > self.len() as usize * size {
+        if !len.is_multiple_of(size) || from + len > self.len() as usize * size {
             let count = self.len();
             return Err(Error::Limit(format!("the array has only {count} elements")));
         }

@@ -13,6 +13,33 @@ use crate::wasm::{Limits, MemoryType};
 /// Its address space is reserved up front, so it never moves. What guests do to its bytes at the
 /// same time is defined by WebAssembly. The host has to order its own accesses through
 /// [`SharedMemory::data`] itself, as for any memory that threads share.
+///
+/// ```
+/// use tenon::{Config, Engine, Error, Extern, Instance, Limits, Memory, MemoryType, Module};
+/// use tenon::{SharedMemory, Store, Val};
+///
+/// let engine = Engine::new(&Config::new())?;
+/// let limits = Limits { min: 1, max: Some(1) };
+/// let ty = MemoryType { shared: true, ..MemoryType::new(limits) };
+/// let memory = SharedMemory::new(&engine, ty)?;
+/// let text = br#"(module (import "" "m" (memory 1 1 shared))
+///   (func (export "add") (param i32) (result i32)
+///     (i32.atomic.rmw.add (i32.const 0) (local.get 0))))"#;
+/// let module = Module::from_text(&engine, text)?;
+/// let add = &|number: i32| {
+///     let store = Store::new(&engine);
+///     let imports = [Extern::from(Memory::from_shared(&store, &memory))];
+///     let instance = Instance::new(&store, &module, &imports).unwrap();
+///     instance.func("add").unwrap().call(&[Val::I32(number)]).unwrap().remove(0)
+/// };
+/// std::thread::scope(|scope| {
+///     for number in [30, 12] {
+///         scope.spawn(move || drop(add(number)));
+///     }
+/// });
+/// assert!(matches!(add(0), Val::I32(42)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct SharedMemory(Arc<vm::shared::SharedMemory>);
 

@@ -336,6 +336,7 @@ fn programs_do_what_their_models_do(mode: Mode, seed: u64) {
     let mut linker = Linker::new(&store);
     linker.define("host", "same", same.expect("it can be made"));
     let guest = linker.instantiate(&module(&store, &text)).expect("it can be instantiated");
+    assert!(store.collections() == 0, "nothing has run yet");
     let mut model = Model { program: &program, boxes: Vec::new(), sum: 0 };
     for round in 0..3 {
         let (x, y) = (round, 77);
@@ -345,6 +346,7 @@ fn programs_do_what_their_models_do(mode: Mode, seed: u64) {
         let sum = number(&call(&func(&guest, "sum"), &[]));
         assert_eq!((got, sum), (model.boxes[first], model.sum), "{mode:?}, seed {seed}:\n{text}");
     }
+    assert!(store.collections() > 0 || !mode.always);
 }
 
 #[test]

@@ -262,8 +262,8 @@ fn graphs_are_what_their_models_are(mode: Mode, seed: u64, steps: usize) {
     for step in 0..steps {
         match graph.numbers.below(8) {
             0..3 => graph.make(),
-            3 => drop(graph.keep()),
-            _ => drop(graph.change()),
+            3 => _ = graph.keep(),
+            _ => _ = graph.change(),
         }
         if graph.numbers.one_in(100) {
             graph.store.collect();

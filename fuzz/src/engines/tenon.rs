@@ -24,6 +24,8 @@ pub struct Mode {
     pub metered: bool,
     /// Modules are written to bytes and read again before they run.
     pub serialized: bool,
+    /// Bytes that the heap of a store may have; few of them make it be collected often.
+    pub heap: Option<u64>,
     /// Stores have little fuel and little room, for modules that do not end by themselves.
     pub little: bool,
 }
@@ -35,11 +37,12 @@ const GUARD_PAGES: Mode = Mode {
     lazy: false,
     metered: false,
     serialized: false,
+    heap: None,
     little: false,
 };
 
 /// The modes, the preferred one first.
-pub const MODES: [Mode; 8] = [
+pub const MODES: [Mode; 9] = [
     GUARD_PAGES,
     Mode { name: "explicit checks", explicit_checks: true, ..GUARD_PAGES },
     Mode { name: "memories that move", reservation: Some(100_000), ..GUARD_PAGES },
@@ -54,6 +57,7 @@ pub const MODES: [Mode; 8] = [
         ..GUARD_PAGES
     },
     Mode { name: "serialized", serialized: true, ..GUARD_PAGES },
+    Mode { name: "little heap", heap: Some(8 << 10), ..GUARD_PAGES },
 ];
 
 /// The modes in which anything can run: for fuel, code is metered.
@@ -114,6 +118,7 @@ functions! {
         tenon_store_fuel_set(Pointer, u64) -> u8;
         tenon_store_max_memory_set(Pointer, u64) -> u8;
         tenon_store_max_table_elements_set(Pointer, u64) -> u8;
+        tenon_store_max_heap_set(Pointer, u64) -> u8;
         tenon_last_error_code() -> u8;
         tenon_last_error_message(*mut c_char, usize) -> usize;
         tenon_trap_code(*const c_void) -> u8;
@@ -319,6 +324,10 @@ impl Engine for InMode<'_> {
             // SAFETY: the store is live.
             let code = unsafe { (f.tenon_store_fuel_set)(store.store, fuel) };
             assert_eq!(code, 0, "the engine has fuel");
+        }
+        if let Some(bytes) = self.mode.heap {
+            // SAFETY: the store is live.
+            unsafe { (f.tenon_store_max_heap_set)(store.store, bytes) };
         }
         if self.mode.little {
             // SAFETY: the store is live.

@@ -52,6 +52,19 @@ impl Store {
         Some(object)
     }
 
+    /// Makes an array of `len` elements that are zero or null, as [`Store::new_struct`].
+    pub fn new_zeroed_array(&self, ty: &Type, len: u32, may_collect: bool) -> Option<u32> {
+        let Shape::Array { element, .. } = *ty.shape() else {
+            unreachable!("the type is one of arrays")
+        };
+        let size = array_size(element, len)?;
+        let object = self.allocate(size, may_collect)?;
+        // SAFETY: the object has so many bytes.
+        unsafe { self.object(object, 0).write_bytes(0, size as usize) };
+        self.begin_object(object, ty, len);
+        Some(object)
+    }
+
     /// Where the field or element with this index is in the object that `reference` is to; none
     /// if it has none.
     pub fn place(&self, reference: u32, index: u32) -> Option<Place> {

@@ -3,7 +3,7 @@
 //! Everything in a store is a *node*: an instance with all that its module defines, or one thing
 //! that the host has made. Handles are roots of nodes. A node that has neither roots nor links
 //! from other nodes, and whose references never got anywhere, is freed at once; the others by
-//! marking from the roots. Nothing is freed while code of the store runs.
+//! marking from the roots. While code of the store runs, only objects are freed.
 
 mod handle;
 
