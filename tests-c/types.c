@@ -3,7 +3,8 @@
 #include "harness.h"
 
 static const wasm_valkind_t kinds[] = {
-  WASM_I32, WASM_I64, WASM_F32, WASM_F64, TENON_V128, WASM_EXTERNREF, WASM_FUNCREF,
+  WASM_I32, WASM_I64, WASM_F32, WASM_F64, TENON_V128, WASM_EXTERNREF, WASM_FUNCREF, TENON_ANYREF,
+  TENON_EXNREF,
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

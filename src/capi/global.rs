@@ -5,7 +5,7 @@ use super::object::wasm_global_t;
 use super::store::wasm_store_t;
 use super::types::wasm_globaltype_t;
 use super::val::wasm_val_t;
-use crate::engine::Global;
+use crate::engine::{Global, ValType};
 
 /// Makes a global. Returns null when an argument is, or the value is not of the global's type.
 ///
@@ -63,6 +63,7 @@ pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: *m
             return;
         }
         let value = global.or_null_error("the global").map(|global| global.global().get());
+        let value = value.filter(|value| value.ty() != ValType::V128);
         let value = value.map_or(wasm_val_t::NULL, |value| wasm_val_t::from_val(&value));
         // SAFETY: the contract of this function.
         unsafe { out.write(value) };
