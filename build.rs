@@ -53,6 +53,7 @@ mod headers {
     ];
 
     pub fn write() {
+        println!("cargo::rerun-if-env-changed=HEADERS_RUN");
         for (header, settings, sources) in HEADERS {
             let config = cbindgen::Config::from_file(settings).expect("the settings can be read");
             let mut builder = cbindgen::Builder::new().with_config(config);
