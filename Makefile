@@ -99,7 +99,7 @@ test: lib debug ## prove everything; the last line counts
 test-rust:
 	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
 	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests \
-	  --test wasm3 --test objects
+	  --test wasm3 --test objects --test bounds
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library
