@@ -26,6 +26,8 @@ pub struct Mode {
     pub serialized: bool,
     /// Bytes that the heap of a store may have; few of them make it be collected often.
     pub heap: Option<u64>,
+    /// Every allocation collects.
+    pub collect_always: bool,
     /// Stores have little fuel and little room, for modules that do not end by themselves.
     pub little: bool,
 }
@@ -38,11 +40,12 @@ const GUARD_PAGES: Mode = Mode {
     metered: false,
     serialized: false,
     heap: None,
+    collect_always: false,
     little: false,
 };
 
 /// The modes, the preferred one first.
-pub const MODES: [Mode; 9] = [
+pub const MODES: [Mode; 10] = [
     GUARD_PAGES,
     Mode { name: "explicit checks", explicit_checks: true, ..GUARD_PAGES },
     Mode { name: "memories that move", reservation: Some(100_000), ..GUARD_PAGES },
@@ -58,6 +61,7 @@ pub const MODES: [Mode; 9] = [
     },
     Mode { name: "serialized", serialized: true, ..GUARD_PAGES },
     Mode { name: "little heap", heap: Some(8 << 10), ..GUARD_PAGES },
+    Mode { name: "collect always", collect_always: true, ..GUARD_PAGES },
 ];
 
 /// The modes in which anything can run: for fuel, code is metered.
@@ -113,6 +117,7 @@ functions! {
         tenon_config_lazy_compilation_set(Pointer, bool) -> u8;
         tenon_config_max_stack_set(Pointer, usize) -> u8;
         tenon_config_relaxed_simd_deterministic_set(Pointer, bool) -> u8;
+        tenon_config_collect_always_set(Pointer, bool) -> u8;
         tenon_config_interruptible_set(Pointer, bool) -> u8;
         tenon_config_fuel_set(Pointer, bool) -> u8;
         tenon_store_fuel_set(Pointer, u64) -> u8;
@@ -187,6 +192,7 @@ impl Tenon {
                 (f.tenon_config_memory_reservation_set)(config, bytes);
             }
             (f.tenon_config_lazy_compilation_set)(config, mode.lazy);
+            (f.tenon_config_collect_always_set)(config, mode.collect_always);
             (f.tenon_config_interruptible_set)(config, mode.metered);
             (f.tenon_config_fuel_set)(config, mode.metered);
             (f.tenon_config_max_stack_set)(config, MAX_STACK);

@@ -53,6 +53,7 @@ functions! {
         wasmtime_config_max_wasm_stack_set(Pointer, usize) -> ();
         wasmtime_config_async_stack_size_set(Pointer, usize) -> ();
         wasmtime_config_parallel_compilation_set(Pointer, bool) -> ();
+        wasmtime_config_cranelift_opt_level_set(Pointer, u8) -> ();
         wasmtime_config_shared_memory_set(Pointer, bool) -> ();
         wasmtime_config_wasm_custom_page_sizes_set(Pointer, bool) -> ();
         wasmtime_config_wasm_exceptions_set(Pointer, bool) -> ();
@@ -91,6 +92,9 @@ const SHARED_MEMORY: u8 = 4;
 
 const MAX_STACK: usize = 8 << 20;
 
+/// `wasmtime_opt_level_t`.
+const OPT_LEVEL_NONE: u8 = 0;
+
 pub struct Wasmtime {
     f: Functions,
     engine: Pointer,
@@ -106,6 +110,8 @@ impl Wasmtime {
             (f.wasmtime_config_async_stack_size_set)(config, 2 * MAX_STACK);
             (f.wasmtime_config_max_wasm_stack_set)(config, MAX_STACK);
             (f.wasmtime_config_parallel_compilation_set)(config, false);
+            // What modules do is asked, not how fast: and its optimizer is ours too.
+            (f.wasmtime_config_cranelift_opt_level_set)(config, OPT_LEVEL_NONE);
             (f.wasmtime_config_shared_memory_set)(config, true);
             (f.wasmtime_config_wasm_custom_page_sizes_set)(config, true);
             (f.wasmtime_config_wasm_function_references_set)(config, true);
