@@ -4,6 +4,7 @@
 //! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
 //! refers to. They belong to one thread, as their store does.
 
+mod ahead;
 mod artifact;
 mod config;
 mod entity;
@@ -27,6 +28,7 @@ mod workers;
 
 use std::sync::Arc;
 
+use ahead::Ahead;
 use limits::Deadlines;
 
 use crate::compile::Compiler;
@@ -69,6 +71,7 @@ struct Inner {
     compiler: Arc<Compiler>,
     types: Types,
     deadlines: Deadlines,
+    ahead: Ahead,
 }
 
 impl Engine {
@@ -85,8 +88,8 @@ impl Engine {
             vm::trap::install_signal_handlers();
         }
         let types = Types::new(Box::new(Trampolines(compiler.clone())));
-        let config = config.clone();
-        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
+        let (config, deadlines, ahead) = (config.clone(), Deadlines::default(), Ahead::default());
+        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines, ahead })))
     }
 
     /// The settings.
@@ -122,6 +125,10 @@ impl Engine {
 
     fn deadlines(&self) -> &Deadlines {
         &self.0.deadlines
+    }
+
+    fn ahead(&self) -> &Ahead {
+        &self.0.ahead
     }
 
     fn store_config(&self) -> StoreConfig {
