@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cranelift_entity::EntityRef;
@@ -21,6 +20,7 @@ use super::refs::{context_node, trace_global, trace_slot, trace_table};
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use super::types::{Type, TypeRef};
+use crate::abi::blob::Blob;
 use crate::abi::layout::{
     ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef,
     VMGlobal, VMMemory, VMTable, VMType,
@@ -55,7 +55,7 @@ pub struct ImageParts {
     /// Where each data segment is in `bytes`.
     pub data: Box<[Range<usize>]>,
     /// The module's bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Blob,
     /// The type of references in each element segment.
     pub element_types: Box<[HeapType]>,
     /// Whether instances can get references from others, or give theirs away, in other ways than
