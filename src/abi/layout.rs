@@ -109,7 +109,8 @@ pub struct VMThread {
     pub outermost: *mut VMActivation,
     /// The lowest address that wasm's stack pointer may have on the thread's own stack.
     pub floor: usize,
-    /// Bytes from `floor` on in which a stack pointer is surely on the thread's own stack.
+    /// Bytes from `floor` to the end of that stack, at least [`DIRECT_ENTRY_STACK`]. Where there is
+    /// no such stack no stack pointer lies in that range.
     pub span: usize,
 }
 

@@ -302,7 +302,8 @@ impl Entry {
         let span = b.ins().load(POINTER, trusted, thread, offset::THREAD_SPAN);
         let above = b.ins().isub(sp, floor);
         let above = b.ins().iadd_imm_s(above, -(needed as i64));
-        let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, span);
+        let most = b.ins().iadd_imm_s(span, -(needed as i64));
+        let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, most);
         leave_if(b, elsewhere, unusual);
         let max = b.ins().load(POINTER, trusted, store, offset::STORE_MAX_STACK);
         let limit = b.ins().isub(sp, max);

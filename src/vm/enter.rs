@@ -132,7 +132,8 @@ impl Thread {
     /// current one.
     fn floor(&self, sp: usize) -> usize {
         if (self.stack_low..self.stack_high).contains(&sp) {
-            self.vm.floor
+            let size = self.stack_high - self.stack_low;
+            self.stack_low + HOST_RESERVE.min(size / 4)
         } else {
             sp.saturating_sub(UNKNOWN_STACK)
         }
@@ -307,11 +308,12 @@ impl Drop for Witness {
 #[cold]
 fn prepare(thread: &mut Thread, signals: bool) {
     if let Some(stack) = sys::stack_bounds() {
-        let floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
-        // An entry may be so much lower than the stack pointer that it compares.
-        let top = stack.end.saturating_sub(DIRECT_ENTRY_STACK);
         (thread.stack_low, thread.stack_high) = (stack.start, stack.end);
-        (thread.vm.floor, thread.vm.span) = (floor, top.saturating_sub(floor));
+        thread.vm.floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
+        thread.vm.span = stack.end - thread.vm.floor;
+    }
+    if thread.vm.span < DIRECT_ENTRY_STACK {
+        (thread.vm.floor, thread.vm.span) = (0, DIRECT_ENTRY_STACK);
     }
     if thread.vm.outermost.is_null() {
         thread.vm.outermost = new_activation(&mut thread.vm).cast();
@@ -475,7 +477,7 @@ pub(super) fn is_inside(store: &Store) -> bool {
 
 /// Calls a numeric function the shortest way, if there is one already and nothing is unusual, with
 /// arrays as [`enter`] gets them, which are to be as large as they say. Says how that has ended: one
-/// of [`entered`]; the caller goes on with [`enter`], or with [`raised`] and [`Store::left`].
+/// of [`entered`]; the caller goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
 ///
 /// # Safety
 ///
@@ -496,11 +498,16 @@ pub unsafe fn enter_directly(
     }
 }
 
-/// Why the direct entry that has just ended on this thread has trapped.
-pub fn raised() -> Box<Raised> {
+/// The store that was entered by the direct entry that has just ended on this thread, and why it
+/// has trapped, if it has.
+///
+/// # Safety
+///
+/// A direct entry has just ended on this thread. The store is there until [`Store::left`].
+pub unsafe fn direct_entry<'a>() -> (&'a Store, Option<Box<Raised>>) {
     // SAFETY: direct entries use this activation, which lives as long as the thread.
     let activation = unsafe { &mut *(*arch::thread()).vm.outermost.cast::<Activation>() };
-    activation.raised.take().expect("whoever resumes here has left the reason")
+    (activation.store().expect("it is there until it is left"), activation.raised.take())
 }
 
 /// Makes the current thread's entries forget a store, which is being dropped: they are abandoned.

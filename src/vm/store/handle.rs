@@ -43,6 +43,7 @@ pub struct StoreRc(pub(super) ManuallyDrop<Rc<Store>>);
 impl std::ops::Deref for StoreRc {
     type Target = Store;
 
+    #[inline]
     fn deref(&self) -> &Store {
         &self.0
     }
@@ -93,11 +94,13 @@ impl Handle {
     }
 
     /// The store.
+    #[inline]
     pub fn store(&self) -> &StoreRc {
         &self.store
     }
 
     /// What it refers to.
+    #[inline]
     pub fn kind(&self) -> EntityKind {
         self.kind
     }

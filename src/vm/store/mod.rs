@@ -299,6 +299,7 @@ impl Store {
     }
 
     /// What compiled code sees of it.
+    #[inline]
     pub(in crate::vm) fn vm(&self) -> *mut VMStore {
         self.vm.get()
     }
