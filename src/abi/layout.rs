@@ -127,6 +127,8 @@ pub struct VMActivation {
     pub thread: *mut VMThread,
     /// The store that was entered.
     pub store: *const VMStore,
+    /// The lowest address that the stack pointer may have, however much stack wasm may use.
+    pub floor: usize,
     /// The witness in the frame that has entered, see [`WITNESS`].
     pub witness: *const usize,
     /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
@@ -329,6 +331,8 @@ pub mod offset {
     pub const ACTIVATION_THREAD: i32 = offset_of!(VMActivation, thread) as i32;
     /// [`VMActivation::store`].
     pub const ACTIVATION_STORE: i32 = offset_of!(VMActivation, store) as i32;
+    /// [`VMActivation::floor`].
+    pub const ACTIVATION_FLOOR: i32 = offset_of!(VMActivation, floor) as i32;
     /// [`VMActivation::witness`].
     pub const ACTIVATION_WITNESS: i32 = offset_of!(VMActivation, witness) as i32;
     /// [`VMActivation::outside`].

@@ -15,7 +15,8 @@ use cranelift_frontend::FunctionBuilder;
 
 use super::env::{self, clif_type, signature};
 use super::trampoline::{
-    POINTER, array, build, call_in, load_payload, store_kind, store_payload, with_frame_check,
+    POINTER, array, build, call_in, load_payload, set_stack_limit, store_kind, store_payload,
+    with_frame_check,
 };
 use super::{CompileError, Compiler, isa};
 use crate::abi::code::{Hole, Template};
@@ -305,10 +306,7 @@ impl Entry {
         let most = b.ins().iadd_imm_s(span, -(needed as i64));
         let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, most);
         leave_if(b, elsewhere, unusual);
-        let max = b.ins().load(POINTER, trusted, store, offset::STORE_MAX_STACK);
-        let limit = b.ins().isub(sp, max);
-        let limit = b.ins().smax(limit, floor);
-        b.ins().store(trusted, limit, store, offset::STORE_STACK_LIMIT);
+        set_stack_limit(b, store, floor);
 
         let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
         let witness = begin_witness(b, activation, offset::ACTIVATION_WITNESS);

@@ -1,7 +1,6 @@
 //! The only door into wasm.
 //!
-//! [`enter`] takes an [`Activation`] of the thread, links it to the store, sets the stack limit and
-//! calls through the entry trampoline of the function's type. The trampoline notes in the
+//! [`enter`] takes an [`Activation`] of the thread, links it to the store, and calls through the entry trampoline of the function's type. The trampoline notes in the
 //! activation how to get back; whoever traps leaves the reason there and resumes at the
 //! trampoline's exit. Everything that an entry changes is put back here.
 //!
@@ -411,11 +410,8 @@ pub unsafe fn enter(
     let nested = !innermost.is_null();
     // Nested entries share the budget of the outermost one, as long as they are on its stack.
     let shared = nested && sp.wrapping_sub(previous_limit) <= store.config.max_stack;
-    let limit = if shared {
-        previous_limit
-    } else {
-        thread.floor(sp).max(sp.saturating_sub(store.config.max_stack))
-    };
+    let floor = if shared { previous_limit } else { thread.floor(sp) };
+    let limit = floor.max(sp.saturating_sub(store.config.max_stack));
     if sp.saturating_sub(signature.stack_need()) < limit {
         let frames = trap::frames(store, Start::Host);
         return Err(Box::new(Raised { cause: TrapCode::StackOverflow.into(), frames }));
@@ -429,6 +425,7 @@ pub unsafe fn enter(
     unsafe {
         let new = &mut *activation;
         new.vm.store = vm;
+        new.vm.floor = floor;
         new.previous = thread.activation();
         new.previous_in_store = innermost;
         new.left_at = (vm.exit_pc, vm.exit_fp);
@@ -436,7 +433,6 @@ pub unsafe fn enter(
         new.vm.witness = witness.begin().cast();
         new.set_outside(ptr::null());
     }
-    vm.stack_limit = limit;
     thread.set_activation(activation);
     store.set_innermost(activation);
     // A trap that waits belongs to calls before.

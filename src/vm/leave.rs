@@ -181,12 +181,10 @@ where
     };
     let call = HostCall { store, signature: func.ty.signature(), args, results };
     let witness = Witness::new();
-    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let activation = unsafe {
-        let activation = (*arch::thread()).activation();
-        (*activation).set_outside(witness.begin());
-        activation
-    };
+    // The thread may have newer ones, if the host has jumped out of them before this is called.
+    let activation = store.innermost();
+    // SAFETY: wasm, which has called, runs in this activation.
+    unsafe { (*activation).set_outside(witness.begin()) };
     let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
     // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
     unsafe {
