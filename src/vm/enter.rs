@@ -10,6 +10,7 @@
 //! next entry finds out which of them are still running.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -115,6 +116,16 @@ const HOST_RESERVE: usize = 128 << 10;
 const UNKNOWN_STACK: usize = 32 << 10;
 
 impl Thread {
+    /// The bounds of the thread's stack, if the system tells. It is asked once: the answer for a
+    /// process's first thread is in a file.
+    pub(super) fn stack(&mut self) -> Option<Range<usize>> {
+        if self.stack_high == 0 {
+            let stack = sys::stack_bounds()?;
+            (self.stack_low, self.stack_high) = (stack.start, stack.end);
+        }
+        Some(self.stack_low..self.stack_high)
+    }
+
     /// The lowest address that wasm's stack pointer may have on this thread, `sp` being the
     /// current one.
     fn floor(&self, sp: usize) -> usize {
@@ -287,10 +298,8 @@ impl Drop for Witness {
 /// Prepares the thread for its first entry.
 #[cold]
 fn prepare(thread: &mut Thread, signals: bool) {
-    if let Some(stack) = sys::stack_bounds() {
-        thread.stack_low = stack.start;
-        thread.stack_high = stack.end;
-    }
+    // Without bounds, wasm gets less (see `floor`).
+    thread.stack();
     sys::at_thread_exit(release);
     if signals && thread.alternate_stack.is_null() {
         let stack = sys::AlternateStack::install();
