@@ -70,7 +70,7 @@ mod headers {
         (
             "include/tenon.h",
             "src/capi/tenon.h.toml",
-            &["tenon", "limits", "wide", "shared", "tag", "reftypes", "objects", "raw"],
+            &["tenon", "limits", "wide", "shared", "tag", "reftypes", "objects", "raw", "native"],
         ),
     ];
 

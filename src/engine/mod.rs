@@ -17,6 +17,7 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod native;
 mod object;
 mod shared;
 mod store;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use limits::Deadlines;
 
+use crate::abi::code::{Crossing, Template};
 use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
@@ -39,13 +41,14 @@ use crate::vm::types::Types;
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
-pub use func::{Callee, Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
+pub use func::{Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
 pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use native::CFunction;
 pub use object::{DefinedType, Object};
 pub use shared::SharedMemory;
 pub use store::Store;
@@ -145,11 +148,7 @@ impl Engine {
 struct Trampolines(Arc<Compiler>);
 
 impl MakeTrampolines for Trampolines {
-    fn entry(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
-        workers::aside(|| self.0.entry_trampoline(ty).map_err(|e| e.to_string()))
-    }
-
-    fn host(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
-        workers::aside(|| self.0.host_trampoline(ty).map_err(|e| e.to_string()))
+    fn make(&self, crossing: Crossing, ty: &FuncType) -> Result<Template, String> {
+        workers::aside(|| self.0.crossing(crossing, ty).map_err(|e| e.to_string()))
     }
 }

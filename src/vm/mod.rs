@@ -18,6 +18,7 @@ pub mod leave;
 mod libcalls;
 pub mod memory;
 pub mod parking;
+pub mod pointer;
 pub mod refs;
 mod registry;
 pub mod shared;

@@ -9,7 +9,7 @@ use super::sys::{Mapping, page_size};
 /// Whether wasm is running on this thread.
 pub fn is_inside_wasm() -> bool {
     // SAFETY: the thread's block is always there.
-    unsafe { !(*arch::thread()).activation.is_null() }
+    unsafe { !(*arch::thread()).activation().is_null() }
 }
 
 /// Bytes of this thread's stack that are left, if its bounds are known.

@@ -503,16 +503,13 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::code::{Crossing, Template};
     use crate::wasm::{FieldType, HeapType, StructType};
 
     struct NoTrampolines;
 
     impl MakeTrampolines for NoTrampolines {
-        fn entry(&self, _: &FuncType) -> Result<Vec<u8>, String> {
-            Err("none".to_owned())
-        }
-
-        fn host(&self, _: &FuncType) -> Result<Vec<u8>, String> {
+        fn make(&self, _: Crossing, _: &FuncType) -> Result<Template, String> {
             Err("none".to_owned())
         }
     }

@@ -58,6 +58,7 @@ impl Drop for StoreRc {
     fn drop(&mut self) {
         if Rc::strong_count(&self.0) == 1 && self.is_entered() {
             self.orphaned.set(true);
+            self.need_cleanup();
             return;
         }
         // SAFETY: dropped once, here.
