@@ -207,7 +207,7 @@ bench-kernels: lib $(PEER) ## measure the code made for 28 programs beside Wasmt
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/kernels.c -o target/bench/kernels/driver -ldl
 	for cc in gcc clang; do \
 	  $$cc $(KERNEL_FLAGS) -O2 -fPIC -shared benches/kernels/*.c -o target/bench/kernels/$$cc.so || exit 1; done
-	python3 benches/run_kernels.py target/bench/kernels benches/kernels tenon=$(SO) \
+	python3 benches/run_kernels.py target/bench/kernels tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
 
 $(PEER):
