@@ -29,13 +29,17 @@ COUNT ?= 10000
 AGAINST ?= others
 GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
+KERNELS_SCALAR := $(patsubst %,benches/kernels/%.c,calls integers memory floats)
+KERNELS_VECTOR := $(patsubst %,benches/kernels/%.c,memory floats vectors)
+# The same arithmetic everywhere: nothing is fused, and no square root sets errno.
+KERNEL_FLAGS := -std=gnu11 -Wall -Wextra -Werror -fvisibility=hidden -ffp-contract=off -fno-math-errno
 
 NEED_BUILD := cargo=cargo cc=gcc ld=binutils objcopy=binutils
 NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw headers check check-format \
+.PHONY: all help lib debug bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
   check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
   test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
@@ -196,6 +200,16 @@ bench-wide: lib ## measure what wide arithmetic saves; ROUNDS= chooses
 	@scripts/need.sh python3=python3
 	python3 benches/run_wide.py $(OUT)/tenon benches/wide.wat
 
+# Whatever the native compilers are told here, the modules of `guests` are told, but for vectors.
+bench-kernels: lib $(PEER) ## measure the code made for 28 programs beside Wasmtime's, gcc's and clang's; ROUNDS= and KERNELS= choose
+	@scripts/need.sh gcc=gcc clang=clang python3=python3
+	@mkdir -p target/bench/kernels
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/kernels.c -o target/bench/kernels/driver -ldl
+	for cc in gcc clang; do \
+	  $$cc $(KERNEL_FLAGS) -O2 -fPIC -shared benches/kernels/*.c -o target/bench/kernels/$$cc.so || exit 1; done
+	python3 benches/run_kernels.py target/bench/kernels tenon=$(SO) \
+	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
+
 $(PEER):
 	@scripts/need.sh $(NEED_BUILD) python3=python3 pip3=python3-pip
 	pip3 install --quiet --target target/bench/peers --upgrade $(WASMTIME)
@@ -204,7 +218,7 @@ guests: ## rebuild the WebAssembly programs that the tests use
 	@scripts/need.sh $(NEED_GUESTS)
 	@[ -e /usr/share/doc/wasi-libc ] && [ -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi ] || \
 	  scripts/need.sh wasi-libc=wasi-libc builtins=libclang-rt-14-dev-wasm32
-	@$(MAKE) --no-print-directory -B $(GUESTS) $(BENCH_MODULES)
+	@$(MAKE) --no-print-directory -B $(GUESTS) $(BENCH_MODULES) $(addprefix benches/kernels/,scalar.wasm vector.wasm)
 
 # Downloads from Debian, PyPI and npm. GUESTS_ONLY= chooses.
 guests-test: lib ## build and run real programs of others
@@ -214,6 +228,22 @@ guests-test: lib ## build and run real programs of others
 guests-emscripten: ## rebuild those that Emscripten builds
 	@scripts/need.sh emcc=emscripten
 	@$(MAKE) --no-print-directory -B -C tests-c/guests/emscripten
+
+# Linked without the compiler, which would have the module optimized once more where it finds
+# Binaryen. Features are those that compilers use by default since 2025.
+define KERNEL_MODULE
+	@mkdir -p target/bench/kernels/$(2)
+	for source in $(3); do \
+	  clang --target=wasm32 $(KERNEL_FLAGS) $(1) -mbulk-memory -mnontrapping-fptoint -msign-ext -c $$source \
+	    -o target/bench/kernels/$(2)/$$(basename $$source).o || exit 1; done
+	wasm-ld --no-entry --strip-all target/bench/kernels/$(2)/*.o -o $@
+endef
+
+benches/kernels/scalar.wasm: $(KERNELS_SCALAR) benches/kernels/kernel.h
+	$(call KERNEL_MODULE,-O2,scalar,$(KERNELS_SCALAR))
+
+benches/kernels/vector.wasm: $(KERNELS_VECTOR) benches/kernels/kernel.h
+	$(call KERNEL_MODULE,-O3 -msimd128,vector,$(KERNELS_VECTOR))
 
 %.wasm: %.wat
 	wat2wasm $< -o $@

@@ -16,11 +16,10 @@ import tempfile
 from pathlib import Path
 
 import charts
+import document
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MODULES, REAL_MODULES = "benches/modules", "target/bench/modules"
-DOCUMENT, CHARTS = Path("docs/performance.md"), Path("docs/bench")
-BEGIN, END = "<!-- figures: make bench -->\n", "<!-- end of figures -->\n"
 
 # A chart for each kind of measure: its file, its title, how names of its measures begin.
 GROUPS = [
@@ -77,7 +76,7 @@ def main() -> None:
     if chosen:
         measures = [measure for measure in measures if measure[0] in chosen.split(",")]
 
-    document = []
+    sections = []
     for file, title, prefixes in GROUPS:
         rows = []
         for measure, unit, what in measures:
@@ -99,13 +98,11 @@ def main() -> None:
             continue
         text = f"### {title}\n\n" + table(rows, list(libraries))
         print(text, flush=True)
-        document.append(f"{text}\n![{title}](bench/{file}.svg)\n")
-        if os.environ.get("WRITE"):
-            charts.draw(CHARTS / f"{file}.svg", title, rows)
-    if os.environ.get("WRITE") and not chosen:
-        head, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)
-        figures = "\n".join(document)
-        DOCUMENT.write_text(f"{head}{BEGIN}\n{figures}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        sections.append(f"{text}\n![{title}](bench/{file}.svg)\n")
+        if document.WRITE:
+            charts.draw(document.CHARTS / f"{file}.svg", title, rows)
+    if document.WRITE and not chosen:
+        document.renew("make bench", "\n".join(sections))
 
 
 main()

@@ -116,6 +116,16 @@ impl Func {
         Func::with_type(store, ty, move |call| body(&RawCall(call)))
     }
 
+    /// What surrounds the body exists once: there are hundreds of such functions.
+    fn boxed(
+        store: &Store,
+        ty: &FuncType,
+        body: Box<dyn Fn(&HostCall) -> Result<(), Trap>>,
+    ) -> Result<Func, Error> {
+        let ty = store.engine().types().func(ty)?;
+        Func::with_type(store, ty, body)
+    }
+
     fn with_type(
         store: &Store,
         ty: TypeRef,
@@ -593,9 +603,8 @@ macro_rules! host_funcs {
                 reason = "some of the tuples are empty")]
             fn into_func(self, store: &Store) -> Result<Func, Error> {
                 let ty = FuncType::new([$($param::TYPE),*], R::types());
-                let ty = store.engine().types().func(&ty)?;
                 let _: PhantomData<R> = PhantomData;
-                Func::with_type(store, ty, move |call| {
+                Func::boxed(store, &ty, Box::new(move |call| {
                     let args: *const Slot = call.args().cast();
                     let mut next = 0;
                     $(
@@ -609,7 +618,7 @@ macro_rules! host_funcs {
                             unsafe { (*call.results().cast::<Slot>()).payload = payload };
                         }
                     })
-                })
+                }))
             }
         }
     )*};

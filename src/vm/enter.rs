@@ -9,6 +9,7 @@
 //! next entry finds out which of them are still running.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
 
@@ -118,6 +119,16 @@ impl Activation {
 }
 
 impl Thread {
+    /// The bounds of the thread's stack, if the system tells. It is asked once: the answer for a
+    /// process's first thread is in a file.
+    pub(super) fn stack(&mut self) -> Option<Range<usize>> {
+        if self.stack_high == 0 {
+            let stack = sys::stack_bounds()?;
+            (self.stack_low, self.stack_high) = (stack.start, stack.end);
+        }
+        Some(self.stack_low..self.stack_high)
+    }
+
     /// The newest entry on this thread.
     pub(super) fn activation(&self) -> *mut Activation {
         self.vm.activation.cast()
@@ -306,8 +317,8 @@ impl Drop for Witness {
 /// Prepares the thread for its first entry.
 #[cold]
 fn prepare(thread: &mut Thread, signals: bool) {
-    if let Some(stack) = sys::stack_bounds() {
-        (thread.stack_low, thread.stack_high) = (stack.start, stack.end);
+    // Without bounds, wasm gets less (see `floor`).
+    if let Some(stack) = thread.stack() {
         thread.vm.floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
         thread.vm.span = stack.end - thread.vm.floor;
     }

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::arch;
-use super::sys::{Mapping, page_size, stack_bounds};
+use super::sys::{Mapping, page_size};
 
 /// Whether wasm is running on this thread.
 pub fn is_inside_wasm() -> bool {
@@ -15,7 +15,9 @@ pub fn is_inside_wasm() -> bool {
 /// Bytes of this thread's stack that are left, if its bounds are known.
 pub fn room() -> Option<usize> {
     let sp = arch::stack_pointer();
-    stack_bounds().filter(|bounds| bounds.contains(&sp)).map(|bounds| sp - bounds.start)
+    // SAFETY: nobody else uses this thread's block meanwhile.
+    let bounds = unsafe { (*arch::thread()).stack() };
+    bounds.filter(|bounds| bounds.contains(&sp)).map(|bounds| sp - bounds.start)
 }
 
 /// Runs `work` on a stack of its own with `size` bytes.
