@@ -19,6 +19,7 @@ mod memory;
 mod module;
 mod native;
 mod object;
+mod preset;
 mod shared;
 mod store;
 mod table;
@@ -35,7 +36,9 @@ use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
 use crate::vm::signature::MakeTrampolines;
+use crate::vm::slots;
 use crate::vm::store::StoreConfig;
+use crate::vm::striped::Striped;
 use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
@@ -63,15 +66,18 @@ pub use crate::wasm::{
     StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
-/// Settings and code that stores and modules share. Cloning it gives another handle to the same.
+/// Settings and code that stores and modules share. Cloning it gives another handle to the same;
+/// what threads do with theirs costs least as long as the first handle is there.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Striped<Inner>);
 
 struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
     types: Types,
     deadlines: Deadlines,
+    /// Keeps what there is in store for memories.
+    _slots: slots::Users,
 }
 
 impl Engine {
@@ -89,7 +95,9 @@ impl Engine {
         }
         let types = Types::new(Box::new(Trampolines(compiler.clone())));
         let config = config.clone();
-        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
+        let deadlines = Deadlines::default();
+        let inner = Inner { config, compiler, types, deadlines, _slots: slots::Users::one_more() };
+        Ok(Engine(Striped::new(inner)))
     }
 
     /// The settings.
@@ -99,7 +107,7 @@ impl Engine {
 
     /// Whether both are the same engine.
     pub fn is(&self, other: &Engine) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
     }
 
     /// What code of this engine depends on: target triple and CPU features, separated by spaces.

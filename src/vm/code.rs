@@ -229,6 +229,7 @@ impl CodeSpace {
     }
 
     /// Where to call the function: its code if it has any, else its stub.
+    #[inline]
     pub fn entry(&self, func: DefinedFuncIndex) -> *const u8 {
         let code = self.code[func.index()].load(Ordering::Acquire);
         if !code.is_null() {

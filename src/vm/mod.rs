@@ -6,6 +6,7 @@
 //! is missing is asked for through hooks that `engine` supplies.
 
 mod arch;
+mod block;
 pub mod budget;
 pub mod code;
 pub mod context;
@@ -13,6 +14,7 @@ pub mod enter;
 pub mod exception;
 pub mod global;
 pub mod heap;
+pub mod image;
 pub mod interrupt;
 pub mod leave;
 mod libcalls;
@@ -23,8 +25,10 @@ pub mod refs;
 mod registry;
 pub mod shared;
 pub mod signature;
+pub mod slots;
 pub mod stack;
 pub mod store;
+pub mod striped;
 mod sys;
 pub mod table;
 pub mod trap;
