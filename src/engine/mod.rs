@@ -4,6 +4,7 @@
 //! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
 //! refers to. They belong to one thread, as their store does.
 
+mod ahead;
 mod artifact;
 mod config;
 mod entity;
@@ -29,6 +30,7 @@ mod workers;
 
 use std::sync::Arc;
 
+use ahead::Ahead;
 use limits::Deadlines;
 
 use crate::abi::code::{Crossing, Template};
@@ -76,6 +78,7 @@ struct Inner {
     compiler: Arc<Compiler>,
     types: Types,
     deadlines: Deadlines,
+    ahead: Ahead,
     /// Keeps what there is in store for memories.
     _slots: slots::Users,
 }
@@ -94,9 +97,9 @@ impl Engine {
             vm::trap::install_signal_handlers();
         }
         let types = Types::new(Box::new(Trampolines(compiler.clone())));
-        let config = config.clone();
-        let deadlines = Deadlines::default();
-        let inner = Inner { config, compiler, types, deadlines, _slots: slots::Users::one_more() };
+        let (config, deadlines, ahead) = (config.clone(), Deadlines::default(), Ahead::default());
+        let _slots = slots::Users::one_more();
+        let inner = Inner { config, compiler, types, deadlines, ahead, _slots };
         Ok(Engine(Striped::new(inner)))
     }
 
@@ -133,6 +136,10 @@ impl Engine {
 
     fn deadlines(&self) -> &Deadlines {
         &self.0.deadlines
+    }
+
+    fn ahead(&self) -> &Ahead {
+        &self.0.ahead
     }
 
     fn store_config(&self) -> StoreConfig {

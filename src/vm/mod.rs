@@ -12,6 +12,7 @@ pub mod code;
 pub mod context;
 pub mod enter;
 pub mod exception;
+pub mod fork;
 pub mod global;
 pub mod heap;
 pub mod image;
@@ -34,4 +35,4 @@ pub mod table;
 pub mod trap;
 pub mod types;
 
-pub use sys::{without_signals, without_sigpipe};
+pub use sys::{give_back_memory, without_signals, without_sigpipe};
