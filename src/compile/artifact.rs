@@ -23,8 +23,7 @@ pub const FORMAT: u32 = 5;
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Machine code begins at a multiple of this, so that every system can map it: the largest page
-/// that an x86-64 or AArch64 system maps files by is not larger.
+/// Machine code begins at a multiple of this, the page by which x86-64 systems map files.
 const PAGE: usize = 1 << 12;
 
 /// What is known of a compiled module beside its code.

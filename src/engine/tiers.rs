@@ -34,9 +34,9 @@ pub(super) struct Tiers {
 /// Function bodies up to this many bytes are compiled without starting threads.
 const SMALL_CODE: usize = 4 << 10;
 
-/// Bytes of function bodies of a module that [`Compilation::Adaptive`] takes for small: to compile
-/// them takes no longer than to prepare for compiling them one by one.
-const SMALL_MODULE: usize = 128;
+/// Bytes of function bodies of a module that [`Compilation::Adaptive`] takes for small: they take
+/// some tenths of a millisecond, and their functions call each other without stubs.
+const SMALL_MODULE: usize = 512;
 
 /// Bytes of function bodies that make one job: some milliseconds.
 const BYTES_PER_JOB: usize = 8 << 10;

@@ -2,6 +2,7 @@
 //! pool stays in the embedder's process, and a forked child misses nothing.
 
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -63,7 +64,10 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
 
 /// How many threads may work at the same time.
 pub(super) fn most_workers() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS)
+    // Asking the system takes longer than some of the work.
+    static MOST: OnceLock<usize> = OnceLock::new();
+    let ask = || thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
+    *MOST.get_or_init(ask)
 }
 
 /// Runs one job as [`spread`] does, and returns its result. The job is small.

@@ -264,6 +264,7 @@ impl CodeSpace {
     }
 
     /// Where to call the function: its code if it has any, else its stub.
+    #[inline]
     pub fn entry(&self, func: DefinedFuncIndex) -> *const u8 {
         self.published(func).unwrap_or_else(|| match &self.functions {
             Functions::Growing(growing) => {

@@ -6,6 +6,7 @@
 //! is missing is asked for through hooks that `engine` supplies.
 
 mod arch;
+mod block;
 pub mod budget;
 pub mod code;
 pub mod context;
@@ -15,17 +16,21 @@ pub mod file;
 pub mod fork;
 pub mod global;
 pub mod heap;
+pub mod image;
 pub mod interrupt;
 pub mod leave;
 mod libcalls;
 pub mod memory;
 pub mod parking;
+pub mod pointer;
 pub mod refs;
 mod registry;
 pub mod shared;
 pub mod signature;
+pub mod slots;
 pub mod stack;
 pub mod store;
+pub mod striped;
 mod sys;
 pub mod table;
 pub mod trap;

@@ -5,18 +5,20 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::arch;
-use super::sys::{Mapping, page_size, stack_bounds};
+use super::sys::{Mapping, page_size};
 
 /// Whether wasm is running on this thread.
 pub fn is_inside_wasm() -> bool {
     // SAFETY: the thread's block is always there.
-    unsafe { !(*arch::thread()).activation.is_null() }
+    unsafe { !(*arch::thread()).activation().is_null() }
 }
 
 /// Bytes of this thread's stack that are left, if its bounds are known.
 pub fn room() -> Option<usize> {
     let sp = arch::stack_pointer();
-    stack_bounds().filter(|bounds| bounds.contains(&sp)).map(|bounds| sp - bounds.start)
+    // SAFETY: nobody else uses this thread's block meanwhile.
+    let bounds = unsafe { (*arch::thread()).stack() };
+    bounds.filter(|bounds| bounds.contains(&sp)).map(|bounds| sp - bounds.start)
 }
 
 /// A stack to run something on that needs more than the current one may have.

@@ -30,7 +30,8 @@ pub struct Inspect {
 impl Inspect {
     pub fn run(self) -> Result<(), Failure> {
         let source = Source::open(&self.file, &self.packages)?;
-        let (engine, progress) = self.engine.engine_with_progress()?;
+        // What it tells about machine code is about all of it.
+        let (engine, progress) = self.engine.or_eager().engine_with_progress()?;
         let module = source.module(&engine, &Cache::none())?;
         drop(progress);
         let contents = Contents::of(&engine, &module)?;

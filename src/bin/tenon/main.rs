@@ -175,6 +175,12 @@ impl EngineArgs {
         when.or(self.lazy.then_some(Compilation::Lazy))
     }
 
+    /// These settings, which compile everything at once unless the user has said otherwise.
+    fn or_eager(&self) -> EngineArgs {
+        let compilation = if self.lazy { None } else { self.compilation.or(Some(When::Eager)) };
+        EngineArgs { compilation, ..self.clone() }
+    }
+
     /// The engine with these settings.
     fn engine(&self) -> Result<Engine, Error> {
         Engine::new(&self.config()?)

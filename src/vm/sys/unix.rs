@@ -140,6 +140,41 @@ impl Mapping {
         self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
     }
 
+    /// Makes every access to a range, given from the mapping's start in whole pages, fault. Its
+    /// contents stay.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot do that.
+    pub fn make_inaccessible(&self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, libc::PROT_NONE)
+    }
+
+    /// A part, in whole pages, as a mapping that does not unmap it.
+    ///
+    /// # Safety
+    ///
+    /// The part belongs to the new value alone, which is not used longer than this one.
+    pub unsafe fn part(&self, start: usize, len: usize) -> mem::ManuallyDrop<Mapping> {
+        assert!(start <= self.len && len <= self.len - start);
+        let base = NonNull::new(self.base().wrapping_add(start)).expect("nothing is at address 0");
+        mem::ManuallyDrop::new(Mapping { base, len })
+    }
+
+    /// Puts new memory in the place of all that is there: zeros, writable or inaccessible.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot do that. What is there then is not known.
+    pub fn renew(&self, writable: bool) -> io::Result<()> {
+        let protection =
+            if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range is this mapping, whose contents nobody needs.
+        let new = unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, -1, 0) };
+        if new == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
     /// Makes a range, given from the mapping's start in whole pages, readable and executable.
     ///
     /// # Errors
@@ -192,13 +227,15 @@ impl Mapping {
 }
 
 /// Gives the memory of a range of whole pages back to the system; it is zero when it is used again.
-pub fn discard(mapping: &Mapping, range: Range<usize>) {
+/// False when the system refuses, and all may stay as it is.
+pub fn discard(mapping: &Mapping, range: Range<usize>) -> bool {
     assert!(range.start <= range.end && range.end <= mapping.len);
     // SAFETY: the range lies within the mapping (asserted), which is ours and whose contents the
-    // caller does not need. A refusal only means that the memory stays.
+    // caller does not need.
     unsafe {
-        libc::madvise(mapping.base().add(range.start).cast(), range.len(), libc::MADV_DONTNEED)
-    };
+        let start = mapping.base().add(range.start).cast();
+        libc::madvise(start, range.len(), libc::MADV_DONTNEED) == 0
+    }
 }
 
 impl Drop for Mapping {
