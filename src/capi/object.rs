@@ -21,6 +21,7 @@ impl Object {
     }
 
     /// The handle.
+    #[inline]
     pub(super) fn handle(&self) -> &Handle {
         &self.0
     }
