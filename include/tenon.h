@@ -146,6 +146,21 @@ typedef struct tenon_definition_t {
   const tenon_field_t* fields;
 } tenon_definition_t;
 
+/* When functions are compiled. Modules are validated whole when they are made in any case. */
+typedef uint8_t tenon_compilation_t;
+enum tenon_compilation_enum {
+  /* Small modules as TENON_COMPILATION_EAGER says, others as TENON_COMPILATION_AHEAD. */
+  TENON_COMPILATION_ADAPTIVE = 0,
+  /* All when the module is made, in parallel. */
+  TENON_COMPILATION_EAGER = 1,
+  /* Each when it is called for the first time. */
+  TENON_COMPILATION_LAZY = 2,
+  /* Each when it is called for the first time, or before: threads compile what functions call
+   * while these run. The threads belong to the engine; they take no signals, and end when there is
+   * nothing to do. */
+  TENON_COMPILATION_AHEAD = 3,
+};
+
 /* What a reference refers to. */
 typedef uint8_t tenon_ref_kind_t;
 enum tenon_ref_kind_enum {
@@ -406,8 +421,21 @@ tenon_error_code_t tenon_config_relaxed_simd_deterministic_set(wasm_config_t *co
 WASM_API_EXTERN tenon_error_code_t tenon_config_baseline_cpu_set(wasm_config_t *config, bool on);
 
 /*
+ Sets when functions are compiled: `TENON_COMPILATION_ADAPTIVE` by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_compilation_set(wasm_config_t *config,
+                                                tenon_compilation_t when);
+
+/*
  Sets whether each function is compiled when it is called for the first time, instead of all when
- their module is made. Off by default.
+ their module is made: `TENON_COMPILATION_LAZY` or `TENON_COMPILATION_EAGER`.
 
  Ownership: borrows the settings.
 

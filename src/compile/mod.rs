@@ -42,6 +42,12 @@ pub struct Scratch {
     builder: FunctionBuilderContext,
 }
 
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch::new()
+    }
+}
+
 impl Scratch {
     /// Scratch memory that nothing has used yet.
     pub fn new() -> Scratch {

@@ -12,6 +12,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arch;
 use super::leave::HostError;
@@ -35,6 +36,8 @@ pub struct Thread {
     /// Lies in the frame in which a signal is being passed on to the handler before ours; the
     /// handler may have jumped out of it. Null if there is none.
     pub(super) chaining: *const Witness,
+    /// See [`thread_number`]; 0 until it has one.
+    number: usize,
 }
 
 /// One entry into wasm. An activation is used again by the next entry at its depth.
@@ -80,7 +83,7 @@ impl Cause {
     /// store's interrupt knows why.
     pub(super) fn of_trap(store: &Store, code: TrapCode) -> Cause {
         if code == TrapCode::Interrupt {
-            return store.interrupt().take().unwrap_or(code).into();
+            return store.take_interrupt().unwrap_or(code).into();
         }
         code.into()
     }
@@ -312,6 +315,24 @@ impl Drop for Witness {
         // SAFETY: the word is this value's own.
         unsafe { self.0.get().write_volatile(0) };
     }
+}
+
+/// A number that tells the current thread from others that live at the same time, as far as few of
+/// them have ended: threads are numbered as they come.
+#[inline]
+pub(super) fn thread_number() -> usize {
+    // SAFETY: nobody else touches this thread's block meanwhile.
+    let number = unsafe { (*arch::thread()).number };
+    if number == 0 { new_thread_number() } else { number }
+}
+
+#[cold]
+fn new_thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: as above.
+    unsafe { (*arch::thread()).number = number };
+    number
 }
 
 /// Prepares the thread for its first entry.
