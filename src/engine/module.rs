@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::tiers::Tiers;
-use super::{Compilation, Engine, Error, preset, workers};
+use super::tiers::{self, Tiers};
+use super::{Engine, Error, preset, workers};
 use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
 use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
@@ -61,7 +61,7 @@ impl Module {
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
         let info = parse(engine, bytes)?;
         let module = Module::with(engine, info, bytes.into(), Tiers::default());
-        if engine.config().compilation == Compilation::Eager {
+        if tiers::is_eager(&module.0) {
             module.code(engine.store_config().memory.style())?;
         }
         Ok(module)

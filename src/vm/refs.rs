@@ -338,6 +338,7 @@ impl Handle {
     }
 
     /// The reference to the function that this is a handle to.
+    #[inline]
     pub fn func_ref(&self) -> NonNull<VMFuncRef> {
         assert_eq!(self.kind(), EntityKind::Func);
         self.raw().cast()

@@ -9,6 +9,7 @@ use super::{
     BYTES_PER_OBJECT, EntityKind, ExternNode, FEW_OBJECTS, HostFunc, HostGlobal, HostMemory,
     HostTable, HostTag, Instance, Node, NodeKind, ObjectNode, Store, StoreRc, enter,
 };
+use crate::abi::layout::CLEANUP;
 
 impl Store {
     /// Frees what has become unreachable: what can be freed at once, and the rest if so much is
@@ -17,6 +18,7 @@ impl Store {
         if self.is_busy() {
             return;
         }
+        self.set_unusual(CLEANUP, false);
         self.drop_set_aside();
         let mut deferred = self.deferred.take();
         if !deferred.is_empty() {
@@ -122,6 +124,7 @@ impl Store {
     pub(in crate::vm) fn set_aside(&self, nodes: Vec<NonNull<Node>>) {
         let garbage = self.take_apart(nodes);
         self.set_aside.borrow_mut().extend(garbage);
+        self.need_cleanup();
     }
 
     /// Drops what has been set aside.
@@ -141,7 +144,10 @@ impl Store {
         for (reference, data) in std::mem::take(&mut *attachments) {
             match place(reference) {
                 Some(new) => drop(attachments.insert(new, data)),
-                None => self.set_aside.borrow_mut().push(data),
+                None => {
+                    self.set_aside.borrow_mut().push(data);
+                    self.need_cleanup();
+                }
             }
         }
     }
@@ -217,6 +223,10 @@ impl Store {
         if let Some(moved) = nodes.get(place) {
             // SAFETY: the store's nodes are live.
             unsafe { moved.as_ref() }.place.set(place);
+        }
+        let mut pointers = self.pointers.borrow_mut();
+        if !pointers.is_empty() {
+            pointers.remove(&node);
         }
         let mut attachments = self.attachments.borrow_mut();
         if attachments.is_empty() {

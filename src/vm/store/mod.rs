@@ -20,10 +20,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use crate::abi::layout::{VMContext, VMMemory, VMStore, VMTable};
+use crate::abi::layout::{
+    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, SMALL_STACK, VMContext, VMMemory, VMStore, VMTable,
+};
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
-use crate::vm::enter::{self, Activation, Thread};
+use crate::vm::enter::{self, Activation, Raised};
 use crate::vm::exception::{HostTag, InFlight};
 use crate::vm::global::Global;
 use crate::vm::heap::{Heap, Tracer};
@@ -31,6 +33,7 @@ use crate::vm::image::Image;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
+use crate::vm::pointer::{self, Pointer};
 use crate::vm::refs::{self, ExternNode, Externs, ObjectNode};
 use crate::vm::shared::SharedMemory;
 use crate::vm::table::Table;
@@ -76,12 +79,12 @@ pub struct Store {
     pub(in crate::vm) config: StoreConfig,
     /// None unless the store is interruptible.
     interrupt: Option<Arc<Interrupt>>,
-    /// The thread that is inside, null if none is.
-    pub(in crate::vm) entered: AtomicPtr<Thread>,
-    /// The newest entry into this store.
-    pub(in crate::vm) innermost: Cell<*mut Activation>,
-    /// Whether somebody accesses the bytes of a memory; nothing may run meanwhile.
-    borrowed: Cell<bool>,
+    /// The trap of a call through a function pointer, or one that the host has put here.
+    waiting_trap: Cell<Option<Box<Raised>>>,
+    /// Whether nobody is left to take a trap that waits.
+    traps_are_lost: Cell<bool>,
+    /// The C functions that have been made of functions, by what belongs to the same node.
+    pub(in crate::vm) pointers: RefCell<ById<NonNull<Node>, Vec<Pointer>>>,
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
@@ -218,7 +221,7 @@ pub struct Borrow<'a>(&'a Store);
 
 impl Drop for Borrow<'_> {
     fn drop(&mut self) {
-        self.0.borrowed.set(false);
+        self.0.set_unusual(BORROWED, false);
     }
 }
 
@@ -268,14 +271,20 @@ impl Store {
             heap_next: 0,
             heap_end: 0,
             types: config.types.as_vm(),
+            innermost: AtomicPtr::new(ptr::null_mut()),
+            max_stack: config.max_stack.min(isize::MAX as usize),
+            unusual: if config.max_stack < DIRECT_ENTRY_STACK { SMALL_STACK } else { 0 },
+            trap_waiting: 0,
+            call_in_full: pointer::call_in_full,
+            call_ended: pointer::call_ended,
         };
         StoreRc(ManuallyDrop::new(Rc::new(Store {
             vm: UnsafeCell::new(vm),
             config,
             interrupt,
-            entered: AtomicPtr::new(ptr::null_mut()),
-            innermost: Cell::new(ptr::null_mut()),
-            borrowed: Cell::new(false),
+            waiting_trap: Cell::new(None),
+            traps_are_lost: Cell::new(false),
+            pointers: RefCell::default(),
             host_error: Cell::new(None),
             externs: RefCell::default(),
             in_flight: InFlight::default(),
@@ -300,6 +309,7 @@ impl Store {
     }
 
     /// What compiled code sees of it.
+    #[inline]
     pub(in crate::vm) fn vm(&self) -> *mut VMStore {
         self.vm.get()
     }
@@ -452,19 +462,77 @@ impl Store {
 
     /// Whether code of the store is running.
     pub fn is_entered(&self) -> bool {
-        let thread = self.entered.load(Ordering::Relaxed);
-        !thread.is_null() && enter::is_inside(thread, self)
+        !self.innermost().is_null() && enter::is_inside(self)
     }
 
     /// Keeps code of the store from running until what is returned is dropped; none if that is
     /// being done already.
     pub fn borrow_memory(&self) -> Option<Borrow<'_>> {
-        (!self.borrowed.replace(true)).then_some(Borrow(self))
+        if self.is_borrowed() {
+            return None;
+        }
+        self.set_unusual(BORROWED, true);
+        Some(Borrow(self))
     }
 
     /// Whether [`Store::borrow_memory`] has been done.
     pub fn is_borrowed(&self) -> bool {
-        self.borrowed.get()
+        self.is_unusual(BORROWED)
+    }
+
+    /// The newest entry into this store.
+    pub(in crate::vm) fn innermost(&self) -> *mut Activation {
+        // SAFETY: the field is atomic, as other threads look at it too.
+        unsafe { (*self.vm()).innermost.load(Ordering::Relaxed).cast() }
+    }
+
+    /// Makes an entry the newest.
+    pub(in crate::vm) fn set_innermost(&self, activation: *mut Activation) {
+        // SAFETY: as in `innermost`.
+        unsafe { (*self.vm()).innermost.store(activation.cast(), Ordering::Relaxed) };
+    }
+
+    fn is_unusual(&self, bit: u32) -> bool {
+        // SAFETY: only the thread that uses the store changes the field.
+        unsafe { (*self.vm()).unusual & bit != 0 }
+    }
+
+    fn set_unusual(&self, bit: u32, set: bool) {
+        // SAFETY: as above.
+        let unusual = unsafe { &mut (*self.vm()).unusual };
+        if set { *unusual |= bit } else { *unusual &= !bit }
+    }
+
+    /// Notes that something has to be done when no code of the store runs any more.
+    pub(in crate::vm) fn need_cleanup(&self) {
+        self.set_unusual(CLEANUP, true);
+    }
+
+    /// Takes the trap that waits.
+    pub fn take_waiting(&self) -> Option<Box<Raised>> {
+        // SAFETY: only the thread that uses the store touches the field.
+        unsafe { (*self.vm()).trap_waiting = 0 };
+        self.waiting_trap.take()
+    }
+
+    /// Lets a trap wait, or none.
+    pub fn set_waiting(&self, trap: Option<Box<Raised>>) {
+        let trap = trap.filter(|_| !self.traps_are_lost.get());
+        // SAFETY: as above.
+        unsafe { (*self.vm()).trap_waiting = trap.is_some().into() };
+        drop(self.waiting_trap.replace(trap));
+    }
+
+    /// The word that is not 0 while a trap waits.
+    pub fn trap_waiting(&self) -> *const u32 {
+        // SAFETY: the field lives as long as the store.
+        unsafe { &raw const (*self.vm()).trap_waiting }
+    }
+
+    /// From now on no trap waits: nobody is left to take it.
+    pub fn lose_traps(&self) {
+        self.traps_are_lost.set(true);
+        drop(self.take_waiting());
     }
 
     /// The number of nodes.
@@ -478,12 +546,14 @@ impl Store {
         let head = unsafe { node.as_ref() };
         if !head.is_unneeded() {
             self.waiting.set(self.waiting.get() + 1);
+            self.need_cleanup();
         } else if head.is_object() && !self.is_held() || !self.is_busy() {
             // Code that runs has no reference to an object that it was never given.
             self.free_one(node);
             return;
         } else if !head.deferred.replace(true) {
             self.deferred.borrow_mut().push(node);
+            self.need_cleanup();
         }
         self.settle();
     }
@@ -560,9 +630,9 @@ pub(in crate::vm) unsafe fn trace(node: NonNull<Node>, tracer: &mut dyn Tracer) 
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if !self.entered.load(Ordering::Relaxed).is_null() {
+        if !self.innermost().is_null() {
             enter::forget_store(self);
-            self.entered.store(ptr::null_mut(), Ordering::Relaxed);
+            self.set_innermost(ptr::null_mut());
         }
         // Handles keep their store alive, so nothing in it has a root any more.
         if !self.nodes.get_mut().is_empty() {
