@@ -24,7 +24,7 @@ use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
 
-pub use artifact::{Artifact, FORMAT, MAGIC, VERSION};
+pub use artifact::{Artifact, FORMAT, MAGIC, Sections, VERSION};
 pub use isa::Settings;
 
 /// Makes machine code for this machine. Shared by all threads that compile.
