@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod counted;
 mod env;
 mod function;
 mod heap;
 mod isa;
+mod known;
 mod legacy;
 mod op;
 mod trampoline;
