@@ -22,6 +22,7 @@ STAGE := $(CURDIR)/target/stage
 HEADERS := include/wasm.h include/wasi.h include/tenon.h
 WASMTIME := wasmtime==50.*
 PEER := target/bench/peers/wasmtime
+REAL_MODULES := target/bench/modules
 FUZZ := target/fuzz/debug/tenon-fuzz
 SEED ?= 1
 COUNT ?= 10000
@@ -38,7 +39,7 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
+.PHONY: all help lib debug bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
   check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
   test-install spec demo guests guests-test guests-emscripten \
   install uninstall clean
@@ -97,7 +98,8 @@ test: lib debug ## prove everything; the last line counts
 	  demo "$(MAKE) --no-print-directory demo" \
 	  c-shared "tests-c/run.sh shared" \
 	  c-static "tests-c/run.sh static" \
-	  c-lazy "TEST_LAZY=1 tests-c/run.sh shared" \
+	  c-lazy "TEST_COMPILATION=lazy tests-c/run.sh shared" \
+	  c-ahead "TEST_COMPILATION=ahead tests-c/run.sh shared" \
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
@@ -160,11 +162,26 @@ demo: lib ## a C program that runs a real WebAssembly program, and the same from
 	@$(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR=
 	examples/demo.sh $(STAGE)
 
-# Set PEERS to "NAME=LIBRARY…" for others that implement wasm.h.
-bench: lib $(PEER) ## measure beside Wasmtime; ROUNDS= and MEASURES= choose
-	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/bench.c -o target/bench/bench -ldl
-	python3 benches/run.py target/bench/bench benches/modules tenon=$(SO) \
+# Set PEERS to "NAME=LIBRARY…" for others that implement wasm.h. WRITE=1 renews docs/performance.md.
+bench: lib bench-driver $(PEER) $(REAL_MODULES) ## measure beside Wasmtime; ROUNDS=, MEASURES=, WRITE=1
+	python3 benches/run.py target/bench/bench tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
+
+bench-driver:
+	@mkdir -p target/bench
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/driver/*.c -o target/bench/bench -ldl -lpthread
+
+# Large modules of others: a component tool in Rust, a JavaScript engine in C++, SQLite in C.
+$(REAL_MODULES):
+	@scripts/need.sh npm=npm
+	@mkdir -p $@.part
+	cd $@.part && npm pack --silent @bytecodealliance/componentize-js@0.23.0 sql.js@1.16.0
+	cd $@.part && for archive in *.tgz; do tar -xzf $$archive --wildcards '*.wasm'; done
+	cp $@.part/package/lib/spidermonkey-embedding-splicer.core.wasm $@.part/splicer.wasm
+	cp $@.part/package/lib/starlingmonkey_embedding.wasm $@.part/starling.wasm
+	cp $@.part/package/dist/sql-wasm.wasm $@.part/sqlite.wasm
+	rm -rf $@.part/package $@.part/*.tgz
+	mv $@.part $@
 
 bench-wasi: lib $(PEER) ## measure calls of WASI beside Wasmtime; ROUNDS= chooses
 	PYTHONPATH=target/bench/peers python3 benches/run_wasi.py \
@@ -191,7 +208,7 @@ bench-kernels: lib $(PEER) ## measure the code made for 28 programs beside Wasmt
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Iinclude benches/kernels.c -o target/bench/kernels/driver -ldl
 	for cc in gcc clang; do \
 	  $$cc $(KERNEL_FLAGS) -O2 -fPIC -shared benches/kernels/*.c -o target/bench/kernels/$$cc.so || exit 1; done
-	python3 benches/run_kernels.py target/bench/kernels benches/kernels tenon=$(SO) \
+	python3 benches/run_kernels.py target/bench/kernels tenon=$(SO) \
 	  wasmtime=$$(find target/bench/peers -name _libwasmtime.so) $(PEERS)
 
 $(PEER):
@@ -231,6 +248,11 @@ benches/kernels/vector.wasm: $(KERNELS_VECTOR) benches/kernels/kernel.h
 
 %.wasm: %.wat
 	wat2wasm $< -o $@
+
+# No program: an instance of it is all that is wanted.
+benches/modules/heavy.wasm: benches/modules/heavy.c
+	clang --target=wasm32-wasi -O2 -std=gnu11 -Wall -Wextra -Werror -nostdlib \
+	  -Wl,--no-entry,--initial-memory=1048576,--strip-debug $< -o $@
 
 %.wasm: %.c
 	clang --target=wasm32-wasi -O2 -std=c11 -Wall -Wextra -Werror \

@@ -12,9 +12,31 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libtenon.so.{abi}");
         // The signal handler stays installed.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        // Addresses to relocate as a bitmap. Not every linker can.
+        for option in ["-Wl,-z,pack-relative-relocs"] {
+            if linker_takes(option) {
+                println!("cargo::rustc-cdylib-link-arg={option}");
+            }
+        }
     }
     #[cfg(feature = "headers")]
     headers::write();
+}
+
+/// Whether a library can be linked with this option.
+fn linker_takes(option: &str) -> bool {
+    let variable = |name: &str| std::env::var_os(name).unwrap_or_default();
+    let folder = std::path::PathBuf::from(variable("OUT_DIR"));
+    let (source, library) = (folder.join("probe.rs"), folder.join("probe.so"));
+    let mut rustc = std::process::Command::new(variable("RUSTC"));
+    rustc.args(["--edition=2024", "--crate-type=cdylib", "--target"]).arg(variable("TARGET"));
+    if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
+        rustc.arg("-C").arg(
+            [std::ffi::OsStr::new("linker="), &linker].into_iter().collect::<std::ffi::OsString>(),
+        );
+    }
+    rustc.args(["-C", &format!("link-arg={option}"), "-o"]).arg(library).arg(&source);
+    std::fs::write(&source, "").is_ok() && rustc.output().is_ok_and(|done| done.status.success())
 }
 
 #[cfg(feature = "headers")]
@@ -48,7 +70,7 @@ mod headers {
         (
             "include/tenon.h",
             "src/capi/tenon.h.toml",
-            &["tenon", "limits", "wide", "shared", "tag", "reftypes", "objects", "raw"],
+            &["tenon", "limits", "wide", "shared", "tag", "reftypes", "objects", "raw", "native"],
         ),
     ];
 

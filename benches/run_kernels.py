@@ -1,9 +1,9 @@
-"""Compares the code that engines make with that of gcc and clang: run_kernels.py NATIVE MODULES NAME=LIBRARY…
+"""Compares the code that engines make with that of gcc and clang: run_kernels.py NATIVE NAME=LIBRARY…
 
-NATIVE is the folder of the driver and of the kernels as gcc.so and clang.so, MODULES that of the
-kernels as WebAssembly. Libraries implement wasm.h. All take turns, several rounds, each kernel in a
+NATIVE is the folder of the driver and of the kernels as gcc.so and clang.so. Libraries implement wasm.h. All take turns, several rounds, each kernel in a
 process of its own; the least processor time counts. Prints Markdown: how many times longer than the
-faster of gcc's and clang's code each library's takes, and the geometric means.
+faster of gcc's and clang's code each library's takes, and the geometric means. WRITE=1 also draws
+charts, and puts the tables into docs/performance.md.
 """
 
 import math
@@ -11,10 +11,14 @@ import os
 import subprocess
 import sys
 
+import charts
+import document
+
 SCALAR = """fib matmul sha256 quicksort nbody fannkuch mandel sieve strhash interp memops icall crc32
 axpy lz modpow life queens base64 trees fconv mixed""".split()
 VECTOR = "axpy matmul life sieve vmandel vcase".split()
 NATIVE = ("gcc", "clang")
+MODULES = "benches/kernels"
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
@@ -24,15 +28,22 @@ def measure(command: list[str]) -> tuple[float, str]:
     return float(taken), checksum
 
 
-def table(title: str, module: str, kernels: list[str], native: str, libraries: dict[str, str]) -> None:
+def table(title: str, module: str, kernels: list[str], native: str, libraries: dict[str, str]) -> str:
     driver = os.path.join(native, "driver")
-    print(f"\n| {title} | gcc ms | clang ms | " + " | ".join(libraries) + " |")
-    print("|---" * (3 + len(libraries)) + "|")
+    lines = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    say(f"| {title} | gcc ms | clang ms | " + " | ".join(libraries) + " |")
+    say("|---" * (3 + len(libraries)) + "|")
+    rows = []
     ratios = {name: [] for name in libraries}
     for kernel in kernels:
         commands = {name: [driver, os.path.join(native, f"{name}.so"), kernel] for name in NATIVE}
         for name, library in libraries.items():
-            commands[name] = [driver, library, kernel, module]
+            commands[name] = [driver, library, kernel, os.path.join(MODULES, f"{module}.wasm")]
         least = dict.fromkeys(commands, math.inf)
         checksums = set()
         for _ in range(ROUNDS):
@@ -47,19 +58,28 @@ def table(title: str, module: str, kernels: list[str], native: str, libraries: d
         for name in libraries:
             ratios[name].append(least[name] / best)
             cells.append(f"{least[name] / best:.2f}")
-        print(f"| {kernel} | " + " | ".join(cells) + " |", flush=True)
-    means = [f"{math.prod(r) ** (1 / len(r)):.3f}" for r in ratios.values()]
-    print("| geometric mean | | | " + " | ".join(means) + " |", flush=True)
+        rows.append(charts.Row(kernel, "×", {name: r[-1] for name, r in ratios.items()}))
+        say(f"| {kernel} | " + " | ".join(cells) + " |")
+    means = {name: math.prod(r) ** (1 / len(r)) for name, r in ratios.items()}
+    rows.append(charts.Row("geometric mean", "×", means))
+    say("| geometric mean | | | " + " | ".join(f"{m:.3f}" for m in means.values()) + " |")
+    if document.WRITE:
+        heading = f"Kernels, {title}: times the faster of gcc -O2 and clang -O2"
+        charts.draw(document.CHARTS / f"kernels-{module}.svg", heading, rows)
+    return "\n".join(lines) + f"\n\n![Kernels, {title}](bench/kernels-{module}.svg)\n"
 
 
 def main() -> None:
-    native, modules, *named = sys.argv[1:]
+    native, *named = sys.argv[1:]
     libraries = dict(pair.split("=", 1) for pair in named)
     chosen = os.environ.get("KERNELS", "").replace(",", " ").split()
+    sections = []
     for title, module, kernels in (("scalar", "scalar", SCALAR), ("vectors", "vector", VECTOR)):
         kernels = [kernel for kernel in kernels if not chosen or kernel in chosen]
         if kernels:
-            table(title, os.path.join(modules, f"{module}.wasm"), kernels, native, libraries)
+            sections.append(table(title, module, kernels, native, libraries))
+    if document.WRITE and not chosen:
+        document.renew("make bench-kernels", "\n".join(sections))
 
 
 main()

@@ -501,6 +501,7 @@ static void settings(void) {
   check(tenon_config_relaxed_simd_deterministic_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_baseline_cpu_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_lazy_compilation_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_compilation_set(NULL, TENON_COMPILATION_LAZY) == TENON_ERROR_ARGUMENT);
   check(tenon_last_error_code() == TENON_ERROR_ARGUMENT);
   complains(tenon_engine_reinstall_signal_handlers(NULL));
   complains(tenon_store_collect(NULL));
@@ -657,6 +658,33 @@ static own wasm_trap_t* nothing_raw(void* env, const tenon_raw_t args[], tenon_r
   return NULL;
 }
 
+static void nothing_native(void) {}
+
+static void native_functions(void) {
+  wasm_functype_t* type = wasm_functype_new_0_0();
+  finalized = 0;
+  null_refused(tenon_func_new_native(NULL, type, nothing_native));
+  null_refused(tenon_func_new_native(store, NULL, nothing_native));
+  null_refused(tenon_func_new_native(store, type, NULL));
+  null_refused(tenon_func_new_native_with_env(NULL, type, nothing_native, NULL, count_finalized));
+  null_refused(tenon_func_new_native_with_env(store, NULL, nothing_native, NULL, count_finalized));
+  null_refused(tenon_func_new_native_with_env(store, type, NULL, NULL, count_finalized));
+  null_refused(tenon_func_new_native_with_env(store, type, NULL, NULL, NULL));
+  check(finalized == 3);
+  wasm_func_t* func = tenon_func_new_native_with_env(store, type, nothing_native, NULL, NULL);
+  null_refused(tenon_func_pointer(NULL, type));
+  null_refused(tenon_func_pointer(func, NULL));
+  null_refused(tenon_store_take_trap(NULL));
+  null_refused(tenon_store_trap_waiting(NULL));
+  complains(tenon_store_put_trap(NULL, NULL));
+  complains(tenon_store_put_trap(store, NULL));
+  wasm_byte_vec_t message = bytes_of("lost");
+  complains(tenon_store_put_trap(NULL, wasm_trap_new(store, &message)));
+  check(*tenon_store_trap_waiting(store) == 0 && tenon_store_take_trap(store) == NULL);
+  wasm_func_delete(func);
+  wasm_functype_delete(type);
+}
+
 static void raw_values(void) {
   wasm_functype_t* type = wasm_functype_new_0_0();
   wasm_globaltype_t* of_global = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_VAR);
@@ -765,6 +793,7 @@ int main(void) {
   defined_types();
   objects();
   raw_values();
+  native_functions();
   text();
   tags_and_exceptions();
   wasm_store_delete(store);

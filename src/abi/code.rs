@@ -22,6 +22,75 @@ pub struct DirectCall {
     pub callee: DefinedFuncIndex,
 }
 
+/// Code that changes the calling convention, for functions of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crossing {
+    /// Enters wasm, as `vm::enter::enter` has prepared it.
+    Entry,
+    /// Leaves wasm, for what makes closures run.
+    Host,
+    /// Enters wasm with arrays from the host, and does by itself what entering takes where nothing
+    /// is unusual.
+    ArrayEntry,
+    /// Leaves wasm for a C function that gets arrays.
+    Callback {
+        /// Whether it gets an environment first.
+        env: bool,
+    },
+    /// Leaves wasm for a C function that gets an environment and arrays without kinds.
+    RawCallback,
+    /// Leaves wasm for a C function that gets and returns plain values.
+    Import {
+        /// Whether it gets an environment first.
+        env: bool,
+    },
+    /// Is a C function that gets and returns plain values, and enters wasm. One for each function.
+    Pointer,
+}
+
+impl Crossing {
+    /// How many that differ there are.
+    pub const COUNT: usize = 9;
+
+    /// A number below [`Crossing::COUNT`].
+    pub fn index(self) -> usize {
+        match self {
+            Crossing::Entry => 0,
+            Crossing::Host => 1,
+            Crossing::ArrayEntry => 2,
+            Crossing::Callback { env } => 3 + usize::from(env),
+            Crossing::Import { env } => 5 + usize::from(env),
+            Crossing::Pointer => 7,
+            Crossing::RawCallback => 8,
+        }
+    }
+}
+
+/// Code with holes, to be filled before it can run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// The machine code.
+    pub bytes: Vec<u8>,
+    /// What is to be put where: offsets of the eight bytes that are the operand of an instruction
+    /// which moves them to a register.
+    pub holes: Vec<(u32, Hole)>,
+}
+
+/// What a [`Template`] leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Hole {
+    /// The address of the thread's `VMThread`, null until the thread is prepared for entries.
+    Thread,
+    /// The address of the function's `VMFuncRef`.
+    Func,
+}
+
+impl Hole {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Hole; 2] = [Hole::Thread, Hole::Func];
+}
+
 /// What is known about places in a function's code.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sites {

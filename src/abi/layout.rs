@@ -38,7 +38,15 @@ pub struct VMHostContext {
     pub head: VMContext,
     /// What the host trampoline calls: `(context, arguments, results)`, both arrays as
     /// [`super::signature`] lays them out. Anything but 0 means that an error is to be raised.
+    ///
+    /// Functions that are called [directly](super::code::Crossing) have it called only where
+    /// something is to be done after the call that their trampoline does not do; `arguments` is
+    /// then what the function has returned.
     pub call: unsafe extern "C" fn(*mut VMHostContext, *mut u8, *mut u8) -> u32,
+    /// The C function that is called directly; null if none is.
+    pub function: *const c_void,
+    /// What it gets as its first argument, if it gets an environment.
+    pub env: *mut c_void,
 }
 
 /// What compiled code knows of a store.
@@ -62,10 +70,51 @@ pub struct VMStore {
     pub heap_end: u32,
     /// Where the engine's table of types is, by [`VMType::slot`]. It is replaced when it grows.
     pub types: *const AtomicPtr<*const VMType>,
+    /// The newest entry into the store.
+    pub innermost: AtomicPtr<VMActivation>,
+    /// Bytes of stack that wasm may use, counted from where the host enters it.
+    pub max_stack: usize,
+    /// Bits that say why calls do not go the shortest way: [`BORROWED`], [`CLEANUP`],
+    /// [`SMALL_STACK`].
+    pub unusual: u32,
+    /// Not 0 while a trap waits in the store until somebody takes it.
+    pub trap_waiting: u32,
+    /// Makes the call that a function pointer stands for in any case: `(function, arguments,
+    /// results)`, both arrays as [`super::signature`] lays them out.
+    pub call_in_full: unsafe extern "C" fn(*const VMFuncRef, *mut u8, *mut u8),
+    /// Does what is to be done after a function pointer has called `function`, which has trapped
+    /// if the second argument is not 0.
+    pub call_ended: unsafe extern "C" fn(*const VMFuncRef, u32),
 }
 
-/// One entry into wasm, on the stack of the function that enters. Traps resume at what the entry
-/// trampoline has noted here.
+/// [`VMStore::unusual`]: somebody accesses the bytes of a memory; nothing may run meanwhile.
+pub const BORROWED: u32 = 1;
+/// [`VMStore::unusual`]: something has to be done when the outermost entry is over.
+pub const CLEANUP: u32 = 2;
+/// [`VMStore::unusual`]: wasm has so little stack that every entry has to look at it closely.
+pub const SMALL_STACK: u32 = 4;
+
+/// The stack, in bytes, that a direct entry may need itself, and less than which makes a store
+/// [`SMALL_STACK`].
+pub const DIRECT_ENTRY_STACK: usize = 4096;
+
+/// What compiled code knows of a thread.
+#[repr(C)]
+pub struct VMThread {
+    /// Its own address; null until the thread has been prepared for entries.
+    pub this: *mut VMThread,
+    /// The newest entry on this thread.
+    pub activation: *mut VMActivation,
+    /// The activation of an entry that no other is around. It is there if `this` is.
+    pub outermost: *mut VMActivation,
+    /// The lowest address that wasm's stack pointer may have on the thread's own stack.
+    pub floor: usize,
+    /// Bytes from `floor` to the end of that stack, at least [`DIRECT_ENTRY_STACK`]. Where there is
+    /// no such stack no stack pointer lies in that range.
+    pub span: usize,
+}
+
+/// One entry into wasm. Traps resume at what the entry trampoline has noted here.
 #[repr(C)]
 pub struct VMActivation {
     /// Where execution goes on after a trap.
@@ -74,6 +123,33 @@ pub struct VMActivation {
     pub resume_sp: usize,
     /// The frame pointer there; also the frame at which a walk over wasm frames ends.
     pub resume_fp: usize,
+    /// The thread, for as long as the activation exists.
+    pub thread: *mut VMThread,
+    /// The store that was entered.
+    pub store: *const VMStore,
+    /// The lowest address that the stack pointer may have, however much stack wasm may use.
+    pub floor: usize,
+    /// The witness in the frame that has entered, see [`WITNESS`].
+    pub witness: *const usize,
+    /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
+    /// and in an activation that is not in use.
+    pub outside: *const usize,
+}
+
+/// What makes the word at an address, lying in a frame, a witness of that frame being live: the
+/// address, combined with this by exclusive or.
+pub const WITNESS: usize = 0x5bf0_3635_a781_9e42;
+
+/// How a direct entry through arrays has ended.
+pub mod entered {
+    /// The function has returned.
+    pub const RETURNED: u32 = 0;
+    /// It has trapped; why is in the activation.
+    pub const TRAPPED: u32 = 1;
+    /// Nothing has happened: the call has to be made in full.
+    pub const UNUSUAL: u32 = 2;
+    /// The function has returned, and something is to be done after it.
+    pub const CLEANUP: u32 = 3;
 }
 
 /// A type of an engine, see `vm::types`: equal types have one address.
@@ -197,6 +273,18 @@ pub mod offset {
     pub const CONTEXT_TYPES: i32 = offset_of!(VMContext, types) as i32;
     /// [`VMHostContext::call`].
     pub const HOST_CALL: i32 = offset_of!(VMHostContext, call) as i32;
+    /// [`VMHostContext::function`].
+    pub const HOST_FUNCTION: i32 = offset_of!(VMHostContext, function) as i32;
+    /// [`VMHostContext::env`].
+    pub const HOST_ENV: i32 = offset_of!(VMHostContext, env) as i32;
+    /// [`VMThread::activation`].
+    pub const THREAD_ACTIVATION: i32 = offset_of!(VMThread, activation) as i32;
+    /// [`VMThread::outermost`].
+    pub const THREAD_OUTERMOST: i32 = offset_of!(VMThread, outermost) as i32;
+    /// [`VMThread::floor`].
+    pub const THREAD_FLOOR: i32 = offset_of!(VMThread, floor) as i32;
+    /// [`VMThread::span`].
+    pub const THREAD_SPAN: i32 = offset_of!(VMThread, span) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
     /// [`VMStore::exit_fp`].
@@ -215,6 +303,22 @@ pub mod offset {
     pub const STORE_HEAP_END: i32 = offset_of!(VMStore, heap_end) as i32;
     /// [`VMStore::types`].
     pub const STORE_TYPES: i32 = offset_of!(VMStore, types) as i32;
+    /// [`VMStore::innermost`].
+    pub const STORE_INNERMOST: i32 = offset_of!(VMStore, innermost) as i32;
+    /// [`VMStore::max_stack`].
+    pub const STORE_MAX_STACK: i32 = offset_of!(VMStore, max_stack) as i32;
+    /// [`VMStore::unusual`]; together with [`VMStore::trap_waiting`] one word of 64 bits.
+    pub const STORE_UNUSUAL: i32 = {
+        let at = offset_of!(VMStore, unusual);
+        assert!(offset_of!(VMStore, trap_waiting) == at + 4 && at.is_multiple_of(8));
+        at as i32
+    };
+    /// [`VMStore::trap_waiting`].
+    pub const STORE_TRAP_WAITING: i32 = offset_of!(VMStore, trap_waiting) as i32;
+    /// [`VMStore::call_in_full`].
+    pub const STORE_CALL_IN_FULL: i32 = offset_of!(VMStore, call_in_full) as i32;
+    /// [`VMStore::call_ended`].
+    pub const STORE_CALL_ENDED: i32 = offset_of!(VMStore, call_ended) as i32;
     /// [`VMType::slot`].
     pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].
@@ -223,6 +327,16 @@ pub mod offset {
     pub const ACTIVATION_SP: i32 = offset_of!(VMActivation, resume_sp) as i32;
     /// [`VMActivation::resume_fp`].
     pub const ACTIVATION_FP: i32 = offset_of!(VMActivation, resume_fp) as i32;
+    /// [`VMActivation::thread`].
+    pub const ACTIVATION_THREAD: i32 = offset_of!(VMActivation, thread) as i32;
+    /// [`VMActivation::store`].
+    pub const ACTIVATION_STORE: i32 = offset_of!(VMActivation, store) as i32;
+    /// [`VMActivation::floor`].
+    pub const ACTIVATION_FLOOR: i32 = offset_of!(VMActivation, floor) as i32;
+    /// [`VMActivation::witness`].
+    pub const ACTIVATION_WITNESS: i32 = offset_of!(VMActivation, witness) as i32;
+    /// [`VMActivation::outside`].
+    pub const ACTIVATION_OUTSIDE: i32 = offset_of!(VMActivation, outside) as i32;
     /// [`VMFuncRef::code`].
     pub const FUNC_REF_CODE: i32 = offset_of!(VMFuncRef, code) as i32;
     /// [`VMFuncRef::vmctx`].

@@ -1,7 +1,6 @@
 //! Functions.
 
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
 
 use super::boundary::{Argument, LastError, OrError, guard, refuse, set_error, shared};
 use super::families::Element;
@@ -9,10 +8,11 @@ use super::object::{wasm_func_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::types::wasm_functype_t;
 use super::val::{wasm_val_t, wasm_val_vec_t};
-use crate::engine::{Error, Func, RawCall, Slot, Store, Trap};
+use crate::engine::{CFunction, Callee, DirectCall, Error, Func, RawCall, Slot, Store, Trap};
 
 /// A function of the host: gets its arguments, which it borrows, and has to set every result.
-/// Returns null, or a trap, which it passes on.
+/// Returns null, or a trap, which it passes on. An exception of C++, or of another language, that
+/// it does not catch itself ends the process.
 pub type wasm_func_callback_t =
     Option<unsafe extern "C" fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
 
@@ -41,8 +41,8 @@ pub unsafe extern "C" fn wasm_func_new(
 ) -> Option<Box<wasm_func_t>> {
     guard(None, || {
         let Some(callback) = callback else { return refuse("the callback is null") };
-        // SAFETY: the contract of this function; the callback keeps to its own.
-        unsafe { func_new(store, ty, move |args, results| callback(args, results)) }
+        // SAFETY: the contract of this function.
+        unsafe { func_new(store, ty, Callback::Plain(callback)) }
     })
 }
 
@@ -82,23 +82,57 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
     guard(None, || {
         let environment = Environment { env, finalizer };
         let Some(callback) = callback else { return refuse("the callback is null") };
-        let call = move |args: *const _, results| {
-            let environment = &environment;
-            // SAFETY: the callback keeps to its contract.
-            unsafe { callback(environment.env, args, results) }
-        };
         // SAFETY: the contract of this function.
-        unsafe { func_new(store, ty, call) }
+        unsafe { func_new(store, ty, Callback::WithEnv(callback, environment)) }
     })
+}
+
+/// A callback of `wasm.h`, which keeps to its contract.
+enum Callback {
+    Plain(unsafe extern "C" fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t),
+    WithEnv(
+        unsafe extern "C" fn(
+            *mut c_void,
+            *const wasm_val_vec_t,
+            *mut wasm_val_vec_t,
+        ) -> *mut wasm_trap_t,
+        Environment,
+    ),
+}
+
+impl Callback {
+    fn call(&self, args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t {
+        // SAFETY: the callback keeps to its contract.
+        unsafe {
+            match self {
+                Callback::Plain(callback) => callback(args, results),
+                Callback::WithEnv(callback, environment) => {
+                    callback(environment.env, args, results)
+                }
+            }
+        }
+    }
+
+    /// What the engine needs to have it called directly.
+    fn parts(&self) -> (CFunction, *const c_void, *mut c_void) {
+        match self {
+            Callback::Plain(callback) => {
+                (CFunction::Values, *callback as *const c_void, std::ptr::null_mut())
+            }
+            Callback::WithEnv(callback, environment) => {
+                (CFunction::ValuesWithEnv, *callback as *const c_void, environment.env)
+            }
+        }
+    }
 }
 
 /// # Safety
 ///
-/// Store and type are live or null; the callback keeps to its contract.
+/// Store and type are live or null.
 unsafe fn func_new(
     store: *mut wasm_store_t,
     ty: Option<&wasm_functype_t>,
-    callback: impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t + 'static,
+    callback: Callback,
 ) -> Option<Box<wasm_func_t>> {
     // SAFETY: the caller's contract.
     let store = &unsafe { shared(store, "the store") }?.0;
@@ -112,32 +146,28 @@ unsafe fn func_new(
     } else if ty.has_refs() {
         Func::new_raw(store, &ty, move |call| call_with_refs(call, &callback))
     } else {
-        Func::new_raw(store, &ty, move |call| call_with_numbers(call, &callback))
+        let (kind, function, env) = callback.parts();
+        let finish = move |call: &RawCall| {
+            // It is kept, with its environment, as long as the function.
+            let _ = &callback;
+            check_numbers(call)
+        };
+        // SAFETY: the callback keeps to its contract, and values have the layout of slots.
+        unsafe { Func::new_c(store, &ty, kind, function, env, finish) }
     };
     Some(wasm_func_t::boxed(func.or_error()?.handle()))
 }
 
-/// Calls a callback with arrays that are as C wants them already.
-fn call_with_numbers(
-    call: &RawCall,
-    callback: &impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t,
-) -> Result<(), Trap> {
+/// What a callback that wasm has called directly has returned, results included. What it has not
+/// set is of a kind of references, and null.
+fn check_numbers(call: &RawCall) -> Result<(), Trap> {
     let kinds = call.result_kinds();
-    // The vectors are views of arrays that belong to the caller: nothing is freed with them.
-    let args = wasm_val_vec_t { size: call.ty().params().len(), data: call.args().cast() };
-    let results = wasm_val_vec_t { size: kinds.len(), data: call.results().cast() };
-    let (args, mut results) = (ManuallyDrop::new(args), ManuallyDrop::new(results));
-    for i in 0..kinds.len() {
-        // What the callback does not set shows as a wrong kind.
-        // SAFETY: there is room for as many results as the function's type has.
-        unsafe { results.data.add(i).write(wasm_val_t::NULL) };
-    }
-    let outcome = check_trap(callback(&raw const *args, &raw mut *results));
+    let outcome = check_trap(call.returned().cast());
     if kinds.is_empty() {
         return outcome;
     }
-    // SAFETY: as above. Should the callback have put another buffer into its vector, that is not
-    // looked at.
+    // SAFETY: there is room for as many results as the function's type has. Should the callback have
+    // put another buffer into its vector, that is not looked at.
     let values = unsafe { std::slice::from_raw_parts(call.results(), kinds.len()) };
     let wrong = values.iter().zip(kinds).position(|(value, kind)| value.kind() != *kind);
     match wrong {
@@ -172,10 +202,7 @@ fn wrong_result(index: usize) -> Trap {
 }
 
 /// Calls a callback with references, which have owners on the side of C.
-fn call_with_refs(
-    call: &RawCall,
-    callback: &impl Fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t,
-) -> Result<(), Trap> {
+fn call_with_refs(call: &RawCall, callback: &Callback) -> Result<(), Trap> {
     let store = call.caller().store();
     let ty = call.ty();
     let slots = (0..ty.params().len()).map(|i| call.args().wrapping_add(i));
@@ -183,7 +210,7 @@ fn call_with_refs(
     let args = slots.map(|slot| unsafe { wasm_val_t::from_slot(&store, &*slot) });
     let args = wasm_val_vec_t::of(args.collect());
     let mut results = wasm_val_vec_t::of(vec![wasm_val_t::NULL; ty.results().len()]);
-    check_trap(callback(&args, &raw mut results))?;
+    check_trap(callback.call(&args, &raw mut results))?;
     // SAFETY: the callback leaves a whole vector.
     let values = unsafe { results.as_slice() };
     for (i, wanted) in ty.results().iter().enumerate() {
@@ -260,29 +287,64 @@ pub unsafe extern "C" fn wasm_func_call(
     args: Option<&wasm_val_vec_t>,
     results: *mut wasm_val_vec_t,
 ) -> Option<Box<wasm_trap_t>> {
-    guard(None, || {
-        // SAFETY: the contract of this function. The host functions that are called may delete
-        // this one: nothing holds on to it.
-        let numeric = unsafe { func.as_ref() }.or_null_error("the function")?.func().is_numeric();
-        let array = |vec: Option<&wasm_val_vec_t>| match vec {
-            Some(vec) if !vec.data.is_null() => (vec.data, vec.size),
-            _ => (std::ptr::null_mut(), 0),
-        };
+    // SAFETY: the contract of this function; values of numbers have the layout of slots. The host
+    // functions that are called may delete this one: nothing holds on to it.
+    let call = unsafe {
+        let ((args, arg_count), (results, room)) = (array(args), array(results.as_ref()));
+        func.as_ref().map(|func| {
+            let callee = func.func().callee();
+            callee.call_directly((args.cast(), arg_count), (results.cast(), room))
+        })
+    };
+    match call {
+        Some(call) if call.is_done() => None,
         // SAFETY: the contract of this function.
+        call => unsafe { call_in_full(func, args, results, call) },
+    }
+}
+
+/// The buffer of a vector, and its size.
+#[inline]
+fn array(vec: Option<&wasm_val_vec_t>) -> (*mut wasm_val_t, usize) {
+    vec.map_or((std::ptr::null_mut(), 0), |vec| (vec.data, vec.size))
+}
+
+/// Ends a call that has been made directly, or makes it if it has not.
+///
+/// # Safety
+///
+/// As [`wasm_func_call`]; the call has just ended.
+#[cold]
+unsafe fn call_in_full(
+    func: *const wasm_func_t,
+    args: Option<&wasm_val_vec_t>,
+    results: *mut wasm_val_vec_t,
+    direct: Option<DirectCall>,
+) -> Option<Box<wasm_trap_t>> {
+    guard(None, || {
+        if let Some(call) = direct {
+            // SAFETY: the caller's contract.
+            if let Some(outcome) = unsafe { Callee::end(call, raised) } {
+                return outcome.err();
+            }
+        }
+        // SAFETY: the caller's contract.
         let ((args, arg_count), (results, room)) =
             (array(args), array(unsafe { results.as_ref() }));
-        // SAFETY: as above.
-        let callee = unsafe { (*func).func().callee() };
-        // SAFETY: the contract of this function.
-        let outcome = unsafe {
-            if let Err(error) = has_room((*func).func(), room) {
-                Err(raised(&(*func).func().store(), error))
-            } else if numeric {
-                // Values of numbers have the layout of slots.
-                callee.call(args.cast(), arg_count, results.cast(), raised)
-            } else {
-                call((*func).func().clone(), args, arg_count, results)
-            }
+        // SAFETY: the caller's contract: nothing has happened yet.
+        let func = unsafe { func.as_ref() }.or_null_error("the function")?.func();
+        let numeric = func.is_numeric();
+        let arg_count = if args.is_null() { 0 } else { arg_count };
+        let room = if results.is_null() { 0 } else { room };
+        let callee = func.callee();
+        let outcome = if let Err(error) = has_room(func, room) {
+            Err(raised(&func.store(), error))
+        } else if numeric {
+            // SAFETY: the caller's contract; values of numbers have the layout of slots.
+            unsafe { callee.call(args.cast(), arg_count, results.cast(), raised) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { call(func.clone(), args, arg_count, results) }
         };
         outcome.err()
     })

@@ -20,6 +20,7 @@ mod instance;
 mod limits;
 mod memory;
 mod module;
+mod native;
 mod object;
 mod objects;
 mod porttypes;

@@ -187,7 +187,7 @@ pub unsafe extern "C" fn wasm_module_share(
 ) -> Option<Box<wasm_shared_module_t>> {
     guard(None, || {
         let module = module.or_null_error("the module")?;
-        Some(Box::new(wasm_shared_module_t(module.module().clone())))
+        Some(Box::new(wasm_shared_module_t(module.module().anchor())))
     })
 }
 

@@ -232,6 +232,7 @@ macro_rules! typed {
     ($($name:ident $method:ident $ty:ident;)*) => {$(
         impl $name {
             /// The engine's handle.
+            #[inline]
             pub(super) fn $method(&self) -> &$ty {
                 $ty::of(self.0.handle()).expect("the type of a reference is that of its object")
             }

@@ -10,7 +10,7 @@ use super::store::wasm_store_t;
 use super::tenon::tenon_error_code_t;
 use super::types::{wasm_functype_t, wasm_globaltype_t};
 use super::val::owned;
-use crate::engine::{Error, Func, Global, Trap, Val, ValType};
+use crate::engine::{CFunction, Error, Func, Global, RawCall, Trap, Val, ValType};
 
 /// A value whose type is known from elsewhere.
 #[derive(Clone, Copy)]
@@ -164,6 +164,18 @@ pub unsafe extern "C" fn tenon_func_new_raw(
         // SAFETY: the contract of this function.
         let store = &unsafe { shared(store, "the store") }?.0;
         let ty = ty.or_null_error("the type")?.func_type()?;
+        if !ty.has_refs() {
+            let finish = move |call: &RawCall| {
+                // It is kept as long as the function.
+                let _ = &environment;
+                check_trap(call.returned().cast())
+            };
+            let function = callback as *const c_void;
+            // SAFETY: the callback keeps to its contract.
+            let func =
+                unsafe { Func::new_c(store, &ty, CFunction::RawWithEnv, function, env, finish) };
+            return Some(wasm_func_t::boxed(func.or_error()?.handle()));
+        }
         let types = [ty.params(), ty.results()].map(Box::<[ValType]>::from);
         let func = Func::new(store, ty, move |_, args, results| {
             let environment = &environment;

@@ -8,6 +8,12 @@ use crate::engine::Store;
 /// A store. It, and everything in it, belongs to one thread at a time.
 pub struct wasm_store_t(pub(super) Store);
 
+impl Drop for wasm_store_t {
+    fn drop(&mut self) {
+        self.0.lose_traps();
+    }
+}
+
 own! { wasm_store_t wasm_store_delete; }
 
 /// Makes an empty store. Returns null when the engine is.

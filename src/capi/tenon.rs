@@ -335,8 +335,40 @@ pub unsafe extern "C" fn tenon_config_baseline_cpu_set(
     }
 }
 
+/// When functions are compiled (`tenon_compilation_enum`).
+pub type tenon_compilation_t = u8;
+
+/// Sets when functions are compiled: `TENON_COMPILATION_ADAPTIVE` by default.
+///
+/// Ownership: borrows the settings.
+///
+/// # Safety
+///
+/// The settings are live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_config_compilation_set(
+    config: *mut wasm_config_t,
+    when: tenon_compilation_t,
+) -> tenon_error_code_t {
+    let when = match when {
+        0 => Some(Compilation::Adaptive),
+        1 => Some(Compilation::Eager),
+        2 => Some(Compilation::Lazy),
+        3 => Some(Compilation::Ahead),
+        _ => None,
+    };
+    // SAFETY: the contract of this function.
+    unsafe {
+        configure(config, |config| {
+            let Some(when) = when else { return refuse("there is no such time to compile") };
+            config.compilation(when);
+            Some(())
+        })
+    }
+}
+
 /// Sets whether each function is compiled when it is called for the first time, instead of all when
-/// their module is made. Off by default.
+/// their module is made: `TENON_COMPILATION_LAZY` or `TENON_COMPILATION_EAGER`.
 ///
 /// Ownership: borrows the settings.
 ///

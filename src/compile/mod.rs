@@ -4,6 +4,7 @@
 
 mod artifact;
 mod counted;
+mod direct;
 mod env;
 mod function;
 mod heap;
@@ -20,7 +21,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::FunctionBuilderContext;
 
-use crate::abi::code::CompiledFunction;
+use crate::abi::code::{CompiledFunction, Crossing, Template};
 use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
@@ -41,6 +42,12 @@ pub struct Compiler {
 pub struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch::new()
+    }
 }
 
 impl Scratch {
@@ -102,22 +109,21 @@ impl Compiler {
         function::compile(self, scratch, source, index)
     }
 
-    /// Makes the trampoline through which the host calls functions of type `ty`.
+    /// Makes the code of a crossing for functions of type `ty`.
     ///
     /// # Errors
     ///
-    /// When the type exceeds a limit of the code generator.
-    pub fn entry_trampoline(&self, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
-        trampoline::entry(self, ty)
-    }
-
-    /// Makes the code of every host function of type `ty`.
-    ///
-    /// # Errors
-    ///
-    /// When the type exceeds a limit of the code generator.
-    pub fn host_trampoline(&self, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
-        trampoline::host(self, ty)
+    /// When the type exceeds a limit of the code generator, or is not one for this crossing.
+    pub fn crossing(&self, crossing: Crossing, ty: &FuncType) -> Result<Template, CompileError> {
+        match crossing {
+            Crossing::Entry => trampoline::entry(self, ty),
+            Crossing::Host => trampoline::host(self, ty),
+            Crossing::ArrayEntry => direct::array_entry(self, ty),
+            Crossing::Callback { env } => direct::callback(self, ty, env),
+            Crossing::RawCallback => direct::raw_callback(self, ty),
+            Crossing::Import { env } => direct::import(self, ty, env),
+            Crossing::Pointer => direct::pointer(self, ty),
+        }
     }
 }
 

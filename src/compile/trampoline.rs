@@ -2,22 +2,24 @@
 //!
 //! One of each per signature. Both pass values in the arrays of [`crate::abi::signature`].
 
-use cranelift_codegen::Context;
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{
-    self, AbiParam, BlockArg, ExceptionTableData, ExceptionTableItem, Function, InstBuilder,
+    self, AbiParam, Block, BlockArg, ExceptionTableData, ExceptionTableItem, Function, InstBuilder,
     MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::env::{self, clif_type, signature};
 use super::{CompileError, Compiler, isa};
+use crate::abi::code::{Hole, Template};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
 use crate::abi::signature::{KIND, PAYLOAD, SLOT, array_size, has_kinds, kind};
 use crate::wasm::{FuncType, ValType};
 
-const POINTER: ir::Type = types::I64;
+pub(super) const POINTER: ir::Type = types::I64;
 
 /// Values that a frame can hold without asking whether the stack has room: the reserve below the
 /// stack limit takes them.
@@ -25,7 +27,7 @@ const SMALL_FRAME_VALUES: usize = 32;
 
 /// `extern "C" fn(code, vmctx, arguments, results, activation) -> u32`: calls `code` with the tail
 /// calling convention; 0 when it returns, 1 when a trap has resumed here.
-pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
     let isa = &*compiler.isa;
     let mut sig = Signature::new(isa::host_call_conv(isa));
     sig.params.extend([AbiParam::new(POINTER); 5]);
@@ -34,37 +36,15 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compi
         let &[code, vmctx, args, results, activation] = params else {
             unreachable!("the signature above has five parameters")
         };
-        let trusted = MemFlagsData::trusted();
         let mut call_args = vec![vmctx];
         for (i, ty) in ty.params().iter().enumerate() {
             call_args.push(load_payload(b, *ty, args, i));
         }
-
-        let callee = b.import_signature(signature(ty));
-        let call_block = b.create_block();
-        let returned = b.create_block();
-        let trapped = b.create_block();
-        b.ins().jump(call_block, &[]);
-        b.switch_to_block(call_block);
-        let resume_pc = b.ins().get_exception_handler_address(POINTER, call_block, 0);
-        let resume_sp = b.ins().get_stack_pointer(POINTER);
-        let resume_fp = b.ins().get_frame_pointer(POINTER);
-        b.ins().store(trusted, resume_pc, activation, offset::ACTIVATION_PC);
-        b.ins().store(trusted, resume_sp, activation, offset::ACTIVATION_SP);
-        b.ins().store(trusted, resume_fp, activation, offset::ACTIVATION_FP);
-        let values: Vec<Value> =
-            ty.results().iter().map(|ty| b.append_block_param(returned, clif_type(*ty))).collect();
-        let result_args: Vec<BlockArg> =
-            (0..values.len()).map(|i| BlockArg::TryCallRet(i as u32)).collect();
-        let pool = &mut b.func.dfg.value_lists;
-        let on_return = ir::BlockCall::new(returned, result_args, pool);
-        let on_trap = ir::BlockCall::new(trapped, [], pool);
-        let table =
-            ExceptionTableData::new(callee, on_return, [ExceptionTableItem::Default(on_trap)]);
-        let table = b.func.dfg.exception_tables.push(table);
-        b.ins().try_call_indirect(code, &call_args, table);
-
-        b.switch_to_block(returned);
+        let trusted = MemFlagsData::trusted();
+        let store = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_STORE);
+        let floor = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_FLOOR);
+        set_stack_limit(b, store, floor);
+        let (values, trapped) = call_in(b, ty, code, &call_args, activation);
         for (i, value) in values.into_iter().enumerate() {
             store_payload(b, value, results, i);
         }
@@ -72,37 +52,77 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compi
         b.ins().return_(&[zero]);
 
         b.switch_to_block(trapped);
-        b.set_cold_block(trapped);
         let one = b.ins().iconst(types::I32, 1);
         b.ins().return_(&[one]);
     })
 }
 
+/// Lets the functions that are called from here use as much stack as the store may, above `floor`:
+/// counted from this frame, so that it is the same whichever way wasm is entered.
+pub(super) fn set_stack_limit(b: &mut FunctionBuilder, store: Value, floor: Value) {
+    let trusted = MemFlagsData::trusted();
+    let sp = b.ins().get_stack_pointer(POINTER);
+    let max = b.ins().load(POINTER, trusted, store, offset::STORE_MAX_STACK);
+    let limit = b.ins().isub(sp, max);
+    let limit = b.ins().smax(limit, floor);
+    b.ins().store(trusted, limit, store, offset::STORE_STACK_LIMIT);
+}
+
+/// Calls `code`, a function of type `ty`, from the host, after noting in the activation how to get
+/// back. Goes on where the function has returned, with its results; a trap resumes in the block
+/// that is returned, which is still empty.
+pub(super) fn call_in(
+    b: &mut FunctionBuilder,
+    ty: &FuncType,
+    code: Value,
+    args: &[Value],
+    activation: Value,
+) -> (Vec<Value>, Block) {
+    let trusted = MemFlagsData::trusted();
+    let callee = b.import_signature(signature(ty));
+    let call_block = b.create_block();
+    let returned = b.create_block();
+    let trapped = b.create_block();
+    b.set_cold_block(trapped);
+    b.ins().jump(call_block, &[]);
+    b.switch_to_block(call_block);
+    let resume_pc = b.ins().get_exception_handler_address(POINTER, call_block, 0);
+    let resume_sp = b.ins().get_stack_pointer(POINTER);
+    let resume_fp = b.ins().get_frame_pointer(POINTER);
+    b.ins().store(trusted, resume_pc, activation, offset::ACTIVATION_PC);
+    b.ins().store(trusted, resume_sp, activation, offset::ACTIVATION_SP);
+    b.ins().store(trusted, resume_fp, activation, offset::ACTIVATION_FP);
+    let values: Vec<Value> =
+        ty.results().iter().map(|ty| b.append_block_param(returned, clif_type(*ty))).collect();
+    let result_args: Vec<BlockArg> =
+        (0..values.len()).map(|i| BlockArg::TryCallRet(i as u32)).collect();
+    let pool = &mut b.func.dfg.value_lists;
+    let on_return = ir::BlockCall::new(returned, result_args, pool);
+    let on_trap = ir::BlockCall::new(trapped, [], pool);
+    let table = ExceptionTableData::new(callee, on_return, [ExceptionTableItem::Default(on_trap)]);
+    let table = b.func.dfg.exception_tables.push(table);
+    b.ins().try_call_indirect(code, args, table);
+    b.switch_to_block(returned);
+    (values, trapped)
+}
+
 /// The code of every host function of type `ty`: lays the arguments out, notes where wasm was
 /// left, makes the call that the context names, and takes the results.
-pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, CompileError> {
+pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
     let isa = &*compiler.isa;
-    let values = ty.params().len() + ty.results().len();
-    let code = build(isa, signature(ty), |b, params| {
+    let template = build(isa, signature(ty), |b, params| {
         let vmctx = params[0];
         let trusted = MemFlagsData::trusted();
         let args = array(b, ty.params().len());
         for (i, (value, param)) in params[1..].iter().zip(ty.params()).enumerate() {
             store_payload(b, *value, args, i);
             if has_kinds(ty) {
-                let kind = b.ins().iconst(types::I8, i64::from(kind(*param)));
-                b.ins().store(trusted, kind, args, (i * SLOT + KIND) as i32);
+                store_kind(b, *param, args, i);
             }
         }
         let results = array(b, ty.results().len());
 
-        let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
-        let fp = b.ins().get_frame_pointer(POINTER);
-        let caller_fp = b.ins().load(POINTER, trusted, fp, 0);
-        let caller_pc = b.ins().get_return_address(POINTER);
-        b.ins().store(trusted, caller_fp, store, offset::STORE_EXIT_FP);
-        b.ins().store(trusted, caller_pc, store, offset::STORE_EXIT_PC);
-
+        note_exit(b, vmctx);
         let mut sig = Signature::new(isa::host_call_conv(isa));
         sig.params.extend([AbiParam::new(POINTER); 3]);
         sig.returns.push(AbiParam::new(types::I32));
@@ -128,11 +148,35 @@ pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Vec<u8>, Compil
         env::call_libcall(b, isa, vmctx, Libcall::raise_host_error, &[]);
         b.ins().trap(env::UNREACHED);
     })?;
-    if values <= SMALL_FRAME_VALUES {
-        return Ok(code);
+    with_frame_check(isa, ty, template)
+}
+
+/// Notes in the store where wasm has been left by calling the function that is being built;
+/// returns the store.
+pub(super) fn note_exit(b: &mut FunctionBuilder, vmctx: Value) -> Value {
+    let trusted = MemFlagsData::trusted();
+    let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
+    let fp = b.ins().get_frame_pointer(POINTER);
+    let caller_fp = b.ins().load(POINTER, trusted, fp, 0);
+    let caller_pc = b.ins().get_return_address(POINTER);
+    b.ins().store(trusted, caller_fp, store, offset::STORE_EXIT_FP);
+    b.ins().store(trusted, caller_pc, store, offset::STORE_EXIT_PC);
+    store
+}
+
+/// The trampoline out of wasm in `template`, which has no holes, with a stack check before it if
+/// its frame holds too many values to do without.
+pub(super) fn with_frame_check(
+    isa: &dyn TargetIsa,
+    ty: &FuncType,
+    template: Template,
+) -> Result<Template, CompileError> {
+    if ty.params().len() + ty.results().len() <= SMALL_FRAME_VALUES {
+        return Ok(template);
     }
     let needed = array_size(ty.params().len()) + array_size(ty.results().len());
-    Ok(with_stack_check(isa, signature(ty), needed, &code)?.0)
+    let (bytes, _) = with_stack_check(isa, signature(ty), needed, &template.bytes)?;
+    Ok(Template { bytes, holes: template.holes })
 }
 
 /// Puts a stack check before `code`, a function of signature `sig` whose frame takes `needed`
@@ -187,6 +231,12 @@ pub(super) fn store_payload(b: &mut FunctionBuilder, value: Value, array: Value,
     b.ins().store(payload_flags(), value, array, payload_offset(index));
 }
 
+/// Writes the kind of a value of type `ty` to an array.
+pub(super) fn store_kind(b: &mut FunctionBuilder, ty: ValType, array: Value, index: usize) {
+    let kind = b.ins().iconst(types::I8, i64::from(kind(ty)));
+    b.ins().store(MemFlagsData::trusted(), kind, array, (index * SLOT + KIND) as i32);
+}
+
 /// Reads a value of type `ty` from an array.
 pub(super) fn load_payload(
     b: &mut FunctionBuilder,
@@ -198,7 +248,7 @@ pub(super) fn load_payload(
 }
 
 /// The address of room on the stack for `count` values.
-fn array(b: &mut FunctionBuilder, count: usize) -> Value {
+pub(super) fn array(b: &mut FunctionBuilder, count: usize) -> Value {
     if count == 0 {
         return b.ins().iconst(POINTER, 0);
     }
@@ -208,18 +258,28 @@ fn array(b: &mut FunctionBuilder, count: usize) -> Value {
     b.ins().stack_addr(POINTER, slot, 0)
 }
 
-/// Builds and compiles a function that refers to nothing outside.
-fn build(
+/// Builds and compiles a function that refers to nothing outside but holes.
+pub(super) fn build(
     isa: &dyn TargetIsa,
     sig: Signature,
     body: impl FnOnce(&mut FunctionBuilder, &[Value]),
-) -> Result<Vec<u8>, CompileError> {
+) -> Result<Template, CompileError> {
     let mut context = Context::new();
     context.func = Function::with_name_signature(UserFuncName::default(), sig);
     emit(isa, &mut context, body)?;
-    let code = context.take_compiled_code().expect("it has just been compiled");
-    debug_assert!(code.buffer.relocs().is_empty());
-    Ok(code.buffer.data().to_vec())
+    let code = context.compiled_code().expect("it has just been compiled");
+    let names = context.func.params.user_named_funcs();
+    let hole = |reloc: &FinalizedMachReloc| match &reloc.target {
+        FinalizedRelocTarget::ExternalName(ir::ExternalName::User(name))
+            if reloc.kind == Reloc::Abs8 =>
+        {
+            Some((reloc.offset, *Hole::ALL.get(names[*name].index as usize)?))
+        }
+        _ => None,
+    };
+    let holes: Option<Vec<_>> = code.buffer.relocs().iter().map(hole).collect();
+    let holes = holes.ok_or_else(|| CompileError::new("code refers to what it should not"))?;
+    Ok(Template { bytes: code.buffer.data().to_vec(), holes })
 }
 
 /// Builds a function that ends in a jump to other code; returns where the jump's displacement is.

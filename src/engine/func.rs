@@ -8,10 +8,10 @@ use super::instance::{Handle, Instance};
 use super::store::Store;
 use super::value::Val;
 use super::{Error, Memory, Trap};
-use crate::abi::layout::VMFuncRef;
+use crate::abi::layout::{VMFuncRef, entered};
 use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm;
-use crate::vm::enter::enter;
+use crate::vm::enter::{direct_entry, enter, enter_directly};
 use crate::vm::leave::HostCall;
 use crate::vm::signature::Signature;
 use crate::vm::types::{Type, TypeRef};
@@ -116,6 +116,16 @@ impl Func {
         Func::with_type(store, ty, move |call| body(&RawCall(call)))
     }
 
+    /// What surrounds the body exists once: there are hundreds of such functions.
+    fn boxed(
+        store: &Store,
+        ty: &FuncType,
+        body: Box<dyn Fn(&HostCall) -> Result<(), Trap>>,
+    ) -> Result<Func, Error> {
+        let ty = store.engine().types().func(ty)?;
+        Func::with_type(store, ty, body)
+    }
+
     fn with_type(
         store: &Store,
         ty: TypeRef,
@@ -203,6 +213,7 @@ impl Func {
     }
 
     /// What a call with slots needs of the function.
+    #[inline]
     pub fn callee(&self) -> Callee {
         Callee { func: self.handle().func_ref(), store: NonNull::from(&**self.handle().store()) }
     }
@@ -215,7 +226,70 @@ pub struct Callee {
     store: NonNull<vm::store::Store>,
 }
 
+/// How a call that went the shortest way has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DirectCall(u32);
+
+impl DirectCall {
+    /// Whether the function has returned and nothing else is to be done.
+    #[inline]
+    pub fn is_done(self) -> bool {
+        self.0 == entered::RETURNED
+    }
+}
+
 impl Callee {
+    /// Makes the call that [`Callee::call`] makes the shortest way, if there is nothing unusual about
+    /// it; otherwise, or if something is left to be done, [`Callee::end`] comes next. Arrays are
+    /// null, or as large as the numbers with them say.
+    ///
+    /// # Safety
+    ///
+    /// As [`Callee::call`].
+    #[inline]
+    pub unsafe fn call_directly(
+        self,
+        (args, count): (*const Slot, usize),
+        (results, room): (*mut Slot, usize),
+    ) -> DirectCall {
+        // SAFETY: the caller's contract.
+        DirectCall(unsafe {
+            let store = self.store.as_ref();
+            enter_directly(store, self.func, (args.cast(), count), (results.cast(), room))
+        })
+    }
+
+    /// Ends a call by [`Callee::call_directly`]. None if that has done nothing.
+    ///
+    /// # Safety
+    ///
+    /// The call has just ended on this thread.
+    ///
+    /// # Errors
+    ///
+    /// What `on_error` makes of [`Error::Trap`] when the function has trapped.
+    pub unsafe fn end<E>(
+        call: DirectCall,
+        on_error: impl FnOnce(&Store, Error) -> E,
+    ) -> Option<Result<(), E>> {
+        if call.0 == entered::UNUSUAL {
+            return None;
+        }
+        // SAFETY: the caller's contract; the store is not used after `left`.
+        unsafe {
+            let (store, raised) = direct_entry();
+            let outcome = match raised {
+                None => Ok(()),
+                Some(raised) => {
+                    let trap = Trap::from_raised(*raised);
+                    Err(on_error(&Store::of_vm(store), Error::Trap(trap)))
+                }
+            };
+            store.left();
+            Some(outcome)
+        }
+    }
+
     /// Calls the function with numbers that lie in slots already; results are written to slots,
     /// kinds included, when it returns. `on_error` gets the store as well, which a host function
     /// may have deleted meanwhile.
@@ -245,6 +319,7 @@ impl Callee {
         if let Some(error) = unsafe { refuse_slots(signature, args, arg_count) } {
             return Err(on_error(&Store::of_vm(store), error));
         }
+        signature.count_call();
         // SAFETY: the arrays are as large as the type says (the caller's contract), the arguments
         // have its kinds, and all bits of numbers are good. Arguments are only read.
         let outcome = unsafe { enter(store, self.func, args.cast_mut().cast(), results.cast()) };
@@ -386,7 +461,7 @@ impl Caller<'_> {
 }
 
 /// A call of a host function, with arguments and results as they lie.
-pub struct RawCall<'a>(&'a HostCall<'a>);
+pub struct RawCall<'a>(pub(super) &'a HostCall<'a>);
 
 impl<'a> RawCall<'a> {
     /// Who has called.
@@ -528,9 +603,8 @@ macro_rules! host_funcs {
                 reason = "some of the tuples are empty")]
             fn into_func(self, store: &Store) -> Result<Func, Error> {
                 let ty = FuncType::new([$($param::TYPE),*], R::types());
-                let ty = store.engine().types().func(&ty)?;
                 let _: PhantomData<R> = PhantomData;
-                Func::with_type(store, ty, move |call| {
+                Func::boxed(store, &ty, Box::new(move |call| {
                     let args: *const Slot = call.args().cast();
                     let mut next = 0;
                     $(
@@ -544,7 +618,7 @@ macro_rules! host_funcs {
                             unsafe { (*call.results().cast::<Slot>()).payload = payload };
                         }
                     })
-                })
+                }))
             }
         }
     )*};

@@ -1,7 +1,6 @@
 //! Instances, what they export, and handles to anything in a store.
 
 use std::any::Any;
-use std::rc::Rc;
 
 use super::entity::entities;
 use super::module::Module;
@@ -36,8 +35,7 @@ impl Instance {
 
     /// The module.
     pub fn module(&self) -> &Module {
-        let owner: &Rc<dyn Any> = self.vm().owner();
-        owner.downcast_ref().expect("instances are made with their module")
+        self.vm().owner().downcast_ref().expect("instances are made with their module")
     }
 
     /// What it exports, in the module's order.

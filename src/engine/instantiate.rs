@@ -80,7 +80,7 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
 /// Makes the instance with everything that the module defines, all of it zero.
 fn allocate(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
     let imports: Vec<Handle> = imports.iter().map(|import| import.handle().clone()).collect();
-    let owner = store.share_module(module);
+    let owner = Box::new(module.clone());
     let preferred = store.engine().store_config().memory.style();
     let mut error = None;
     let code = |guarded: bool| {
@@ -139,6 +139,9 @@ fn initialize_tables(instance: &Instance) -> Result<(), Error> {
 }
 
 fn initialize_elements(instance: &Instance) -> Result<(), Error> {
+    if vm(instance).preset_tables() {
+        return Ok(());
+    }
     for (i, segment) in instance.module().info().elements.iter().enumerate() {
         let values = || -> Result<Box<[u64]>, Error> {
             match &segment.items {
@@ -167,8 +170,9 @@ fn initialize_elements(instance: &Instance) -> Result<(), Error> {
 fn initialize_data(instance: &Instance) -> Result<(), Error> {
     for (i, segment) in instance.module().info().data.iter().enumerate() {
         if let SegmentMode::Active { target, offset } = &segment.mode {
-            let offset = evaluate(instance, offset)? as u64;
-            if !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
+            let is_there = instance.module().0.image.presets_data();
+            let offset = if is_there { 0 } else { evaluate(instance, offset)? as u64 };
+            if !is_there && !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
                 return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
             }
             vm(instance).drop_data(i);

@@ -4,6 +4,7 @@
 //! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
 //! refers to. They belong to one thread, as their store does.
 
+mod ahead;
 mod artifact;
 mod config;
 mod entity;
@@ -17,7 +18,9 @@ mod limits;
 mod linker;
 mod memory;
 mod module;
+mod native;
 mod object;
+mod preset;
 mod shared;
 mod store;
 mod table;
@@ -27,25 +30,30 @@ mod workers;
 
 use std::sync::Arc;
 
+use ahead::Ahead;
 use limits::Deadlines;
 
+use crate::abi::code::{Crossing, Template};
 use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
 use crate::vm::signature::MakeTrampolines;
+use crate::vm::slots;
 use crate::vm::store::StoreConfig;
+use crate::vm::striped::Striped;
 use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
-pub use func::{Callee, Caller, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
+pub use func::{Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
 pub use limits::{InterruptHandle, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use native::CFunction;
 pub use object::{DefinedType, Object};
 pub use shared::SharedMemory;
 pub use store::Store;
@@ -60,15 +68,19 @@ pub use crate::wasm::{
     StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
-/// Settings and code that stores and modules share. Cloning it gives another handle to the same.
+/// Settings and code that stores and modules share. Cloning it gives another handle to the same;
+/// what threads do with theirs costs least as long as the first handle is there.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Striped<Inner>);
 
 struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
     types: Types,
     deadlines: Deadlines,
+    ahead: Ahead,
+    /// Keeps what there is in store for memories.
+    _slots: slots::Users,
 }
 
 impl Engine {
@@ -85,8 +97,10 @@ impl Engine {
             vm::trap::install_signal_handlers();
         }
         let types = Types::new(Box::new(Trampolines(compiler.clone())));
-        let config = config.clone();
-        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
+        let (config, deadlines, ahead) = (config.clone(), Deadlines::default(), Ahead::default());
+        let _slots = slots::Users::one_more();
+        let inner = Inner { config, compiler, types, deadlines, ahead, _slots };
+        Ok(Engine(Striped::new(inner)))
     }
 
     /// The settings.
@@ -96,7 +110,7 @@ impl Engine {
 
     /// Whether both are the same engine.
     pub fn is(&self, other: &Engine) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
     }
 
     /// What code of this engine depends on: target triple and CPU features, separated by spaces.
@@ -124,6 +138,10 @@ impl Engine {
         &self.0.deadlines
     }
 
+    fn ahead(&self) -> &Ahead {
+        &self.0.ahead
+    }
+
     fn store_config(&self) -> StoreConfig {
         let config = &self.0.config;
         let memory = MemoryConfig {
@@ -145,11 +163,7 @@ impl Engine {
 struct Trampolines(Arc<Compiler>);
 
 impl MakeTrampolines for Trampolines {
-    fn entry(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
-        workers::aside(|| self.0.entry_trampoline(ty).map_err(|e| e.to_string()))
-    }
-
-    fn host(&self, ty: &FuncType) -> Result<Vec<u8>, String> {
-        workers::aside(|| self.0.host_trampoline(ty).map_err(|e| e.to_string()))
+    fn make(&self, crossing: Crossing, ty: &FuncType) -> Result<Template, String> {
+        workers::aside(|| self.0.crossing(crossing, ty).map_err(|e| e.to_string()))
     }
 }

@@ -10,13 +10,14 @@
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, ptr};
 
 use cranelift_entity::EntityRef;
 
 use super::arch::{self, STUB_SIZE};
 use super::enter::Cause;
+use super::fork;
 use super::registry::{self, GRANULE};
 use super::sys::{self, Mapping};
 use crate::abi::code::{CompiledFunction, Sites};
@@ -85,9 +86,8 @@ impl CodeSpace {
     pub fn complete(functions: Vec<CompiledFunction>) -> io::Result<Box<CodeSpace>> {
         let size: usize = functions.iter().map(|f| f.bytes.len().next_multiple_of(ALIGN)).sum();
         let count = functions.len();
-        let mut space = CodeSpace::with_room(count, false, size, None)?;
-        let functions = functions.into_iter().enumerate();
-        space.publish(functions.map(|(i, f)| (DefinedFuncIndex::new(i), f)).collect())?;
+        let space = CodeSpace::with_room(count, false, size, None)?;
+        space.fill(functions)?;
         space.memory.close();
         Ok(space)
     }
@@ -116,8 +116,7 @@ impl CodeSpace {
         let slots_end = (count * size_of::<usize>()).next_multiple_of(page);
         let stubs_size = if with_stubs { count * STUB_SIZE + arch::DEMAND_STUB_SIZE } else { 0 };
         let stubs_end = (slots_end + stubs_size).next_multiple_of(page);
-        let memory = CodeMemory::new((stubs_end + size).next_multiple_of(GRANULE))?;
-        memory.make_slots(slots_end)?;
+        let memory = CodeMemory::new(slots_end, (stubs_end + size).next_multiple_of(GRANULE))?;
         let space = Box::new(CodeSpace {
             memory,
             count,
@@ -154,81 +153,96 @@ impl CodeSpace {
     }
 
     fn set_slot(&self, func: usize, code: *mut u8) {
-        let slot = self.memory.writable(func * size_of::<usize>());
+        let slot = self.memory.base().wrapping_add(func * size_of::<usize>());
         // SAFETY: slots are at the start of the memory, aligned, and only accessed atomically.
         let slot = unsafe { AtomicPtr::<u8>::from_ptr(slot.cast()) };
         slot.store(code, Ordering::Release);
     }
 
-    /// Makes functions callable. Calls among them, and to functions published before, are direct.
-    ///
-    /// # Errors
-    ///
-    /// When the space is full, or the system has no memory.
-    pub fn publish(&self, functions: Vec<(DefinedFuncIndex, CompiledFunction)>) -> io::Result<()> {
+    /// Puts all functions there, before anybody can call them.
+    fn fill(&self, functions: Vec<CompiledFunction>) -> io::Result<()> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = self.memory.batch_start(*next);
-        let mut at = start;
-        for (func, function) in &functions {
-            self.code[func.index()].store(self.memory.base().wrapping_add(at), Ordering::Relaxed);
-            at += function.bytes.len().next_multiple_of(ALIGN);
+        let start = self.memory.batch_start(*next)?;
+        for (func, function) in functions.iter().enumerate() {
+            self.code[func].store(self.memory.base().wrapping_add(*next), Ordering::Relaxed);
+            *next += function.bytes.len().next_multiple_of(ALIGN);
         }
-        let linked =
-            self.link(start, at, &functions).and_then(|code| self.memory.write_code(start, &code));
-        if let Err(error) = linked {
-            for (func, _) in &functions {
-                self.code[func.index()].store(ptr::null_mut(), Ordering::Relaxed);
-            }
-            return Err(error);
+        let mut code = Vec::with_capacity(*next - start);
+        for function in &functions {
+            self.link(start + code.len(), function, |callee| self.entry(callee), &mut code);
         }
-        *next = at;
-
-        let mut published = self.published.load(Ordering::Relaxed);
+        self.memory.write_code(start, &code)?;
         let mut at = self.memory.base() as usize + start;
-        for (func, function) in functions {
-            let end = at + function.bytes.len();
-            let record = Record { start: at, end, func, sites: function.sites };
-            at = end.next_multiple_of(ALIGN);
-            // SAFETY: each function is published once, so there is room; the lock is held, and
-            // readers stop at `published`.
-            unsafe { (*self.records[published].get()).write(record) };
-            published += 1;
-            self.published.store(published, Ordering::Release);
-            self.set_slot(func.index(), self.code[func.index()].load(Ordering::Relaxed));
+        for (func, function) in functions.into_iter().enumerate() {
+            let len = function.bytes.len();
+            self.record(at, DefinedFuncIndex::new(func), len, function.sites);
+            at += len.next_multiple_of(ALIGN);
         }
         Ok(())
     }
 
-    /// The bytes of a batch, with its calls leading to where the callees are now.
-    fn link(
-        &self,
-        start: usize,
-        end: usize,
-        functions: &[(DefinedFuncIndex, CompiledFunction)],
-    ) -> io::Result<Vec<u8>> {
+    /// Makes a function callable that has not been published before. What it calls and has no code
+    /// yet it calls through stubs, now and later.
+    ///
+    /// # Errors
+    ///
+    /// When the space is full, or the system has no memory.
+    pub fn publish(&self, func: DefinedFuncIndex, function: CompiledFunction) -> io::Result<()> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = self.memory.batch_start(*next)?;
+        let len = function.bytes.len();
+        let end = start + len.next_multiple_of(ALIGN);
         if end > self.memory.len() {
             let message = "the module's code exceeds the room reserved for it";
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
-        let base = self.memory.base() as usize;
+        let address = self.memory.base().wrapping_add(start);
+        let target =
+            |callee| if callee == func { address.cast_const() } else { self.entry(callee) };
         let mut code = Vec::with_capacity(end - start);
-        for (_, function) in functions {
-            let at = code.len();
-            code.extend_from_slice(&function.bytes);
-            for call in &function.calls {
-                let place = at + call.offset as usize;
-                let target = self.entry(call.callee) as usize;
-                let from = base + start + place + 4;
-                let displacement = i32::try_from(target as i64 - from as i64)
-                    .expect("code spaces are smaller than 2 GiB");
-                code[place..place + 4].copy_from_slice(&displacement.to_le_bytes());
-            }
-            code.resize(code.len().next_multiple_of(ALIGN), 0xcc);
+        self.link(start, &function, target, &mut code);
+        self.memory.write_code(start, &code)?;
+        *next = end;
+        self.record(address as usize, func, len, function.sites);
+        // What is not whole before, others must not see.
+        self.code[func.index()].store(address, Ordering::Release);
+        self.set_slot(func.index(), address);
+        Ok(())
+    }
+
+    /// Notes that a function is at this address. To be called with the lock of `next`.
+    fn record(&self, start: usize, func: DefinedFuncIndex, len: usize, sites: Sites) {
+        let published = self.published.load(Ordering::Relaxed);
+        let record = Record { start, end: start + len, func, sites };
+        // SAFETY: each function is published once, so there is room; the lock is held, and
+        // readers stop at `published`.
+        unsafe { (*self.records[published].get()).write(record) };
+        self.published.store(published + 1, Ordering::Release);
+    }
+
+    /// Appends a function that is going to be at `start` to `code`, with its calls leading to
+    /// their targets.
+    fn link(
+        &self,
+        start: usize,
+        function: &CompiledFunction,
+        target: impl Fn(DefinedFuncIndex) -> *const u8,
+        code: &mut Vec<u8>,
+    ) {
+        let begin = code.len();
+        code.extend_from_slice(&function.bytes);
+        for call in &function.calls {
+            let place = begin + call.offset as usize;
+            let from = self.memory.base() as usize + start + call.offset as usize + 4;
+            let displacement = i32::try_from(target(call.callee) as i64 - from as i64)
+                .expect("code spaces are smaller than 2 GiB");
+            code[place..place + 4].copy_from_slice(&displacement.to_le_bytes());
         }
-        Ok(code)
+        code.resize(code.len().next_multiple_of(ALIGN), 0xcc);
     }
 
     /// Where to call the function: its code if it has any, else its stub.
+    #[inline]
     pub fn entry(&self, func: DefinedFuncIndex) -> *const u8 {
         let code = self.code[func.index()].load(Ordering::Acquire);
         if !code.is_null() {
@@ -293,20 +307,36 @@ impl Drop for CodeSpace {
 
 /// Memory for code. With two views it is written through one and runs in the other. Where the
 /// system refuses that, pages are writable first and executable later, never both.
+///
+/// Two views are shared memory, which a forked child shares with its parent. So what changes (the
+/// slots, which are data) is in neither view, and a child that has code to write goes on in a copy
+/// of its own.
 struct CodeMemory {
     exec: Mapping,
-    write: Option<Mapping>,
+    /// Bytes at the start that are not code.
+    data: usize,
+    write: Mutex<Write>,
+}
+
+/// How code is written.
+struct Write {
+    /// The second view, of everything but the data.
+    view: Option<Mapping>,
     /// Whether there were ever two views.
     two_views: bool,
+    /// The process that shares the views with nobody, see [`fork::generation`].
+    generation: u64,
 }
 
 impl CodeMemory {
-    fn new(len: usize) -> io::Result<CodeMemory> {
-        if let Ok((exec, write)) = sys::map_twice(len, GRANULE) {
-            return Ok(CodeMemory { exec, write: Some(write), two_views: true });
-        }
+    /// Memory of `len` bytes, of which the first `data`, whole pages, are data.
+    fn new(data: usize, len: usize) -> io::Result<CodeMemory> {
         let exec = Mapping::reserve_aligned(len, GRANULE)?;
-        Ok(CodeMemory { exec, write: None, two_views: false })
+        exec.make_writable(0..data)?;
+        let view = sys::show_twice(&exec, data..len, 0).ok();
+        let generation = fork::generation();
+        let write = Mutex::new(Write { two_views: view.is_some(), view, generation });
+        Ok(CodeMemory { exec, data, write })
     }
 
     fn base(&self) -> *mut u8 {
@@ -317,39 +347,45 @@ impl CodeMemory {
         self.exec.len()
     }
 
+    fn write(&self) -> MutexGuard<'_, Write> {
+        self.write.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Gives up writing for good.
-    fn close(&mut self) {
-        self.write = None;
+    fn close(&self) {
+        self.write().view = None;
     }
 
-    /// Makes the first `len` bytes, whole pages, writable for as long as the memory lives.
-    fn make_slots(&self, len: usize) -> io::Result<()> {
-        if self.two_views { Ok(()) } else { self.exec.make_writable(0..len) }
-    }
-
-    /// Where the byte at `offset` can be written.
-    fn writable(&self, offset: usize) -> *mut u8 {
-        self.write.as_ref().unwrap_or(&self.exec).base().wrapping_add(offset)
-    }
-
-    /// Where the next batch can begin, `at` or later.
-    fn batch_start(&self, at: usize) -> usize {
+    /// Where the next batch can begin, `at` or later; all that is before is kept.
+    fn batch_start(&self, at: usize) -> io::Result<usize> {
+        let mut write = self.write();
+        if write.two_views && write.generation != fork::generation() {
+            let view = sys::show_twice(&self.exec, self.data..self.len(), at - self.data)?;
+            let generation = fork::generation();
+            *write = Write { view: Some(view), two_views: true, generation };
+        }
         // Without a second view, a page that runs must not become writable again.
-        if self.two_views { at } else { at.next_multiple_of(sys::page_size()) }
+        Ok(if write.two_views { at } else { at.next_multiple_of(sys::page_size()) })
     }
 
-    /// Writes code to bytes that nobody uses yet.
+    /// Writes code to bytes that nobody uses yet, from where a batch can begin.
     fn write_code(&self, at: usize, code: &[u8]) -> io::Result<()> {
-        assert!(at + code.len() <= self.len());
+        assert!(self.data <= at && at + code.len() <= self.len());
         let page = sys::page_size();
         let pages = at / page * page..(at + code.len()).next_multiple_of(page);
-        if !self.two_views {
-            self.exec.make_writable(pages.clone())?;
-        }
+        let write = self.write();
+        let to = match &write.view {
+            Some(view) => view.base().wrapping_add(at - self.data),
+            None => {
+                assert!(!write.two_views, "the memory is open");
+                self.exec.make_writable(pages.clone())?;
+                self.base().wrapping_add(at)
+            }
+        };
         // SAFETY: the range lies in the memory (asserted), is writable in this view, and nobody
         // uses it: its caller has just allocated it.
-        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), self.writable(at), code.len()) };
-        if !self.two_views {
+        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
+        if write.view.is_none() {
             self.exec.make_executable(pages)?;
         }
         Ok(())
@@ -399,7 +435,7 @@ impl Trampolines {
         {
             return Ok(trampoline);
         }
-        let memory = CodeMemory::new(code.len().next_multiple_of(GRANULE).max(CHUNK_SIZE))?;
+        let memory = CodeMemory::new(0, code.len().next_multiple_of(GRANULE).max(CHUNK_SIZE))?;
         let chunk = std::sync::Arc::new(Chunk { memory, next: Mutex::new(0) });
         let trampoline = Chunk::publish(&chunk, code)?.expect("a new chunk has room");
         *current = Some(chunk);
@@ -410,7 +446,7 @@ impl Trampolines {
 impl Chunk {
     fn publish(chunk: &std::sync::Arc<Chunk>, code: &[u8]) -> io::Result<Option<Trampoline>> {
         let mut next = chunk.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = chunk.memory.batch_start(*next);
+        let at = chunk.memory.batch_start(*next)?;
         let end = at + code.len().next_multiple_of(ALIGN);
         if end > chunk.memory.len() {
             return Ok(None);

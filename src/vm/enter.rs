@@ -1,7 +1,6 @@
 //! The only door into wasm.
 //!
-//! [`enter`] takes an [`Activation`] of the thread, links it to the store, sets the stack limit and
-//! calls through the entry trampoline of the function's type. The trampoline notes in the
+//! [`enter`] takes an [`Activation`] of the thread, links it to the store, and calls through the entry trampoline of the function's type. The trampoline notes in the
 //! activation how to get back; whoever traps leaves the reason there and resumes at the
 //! trampoline's exit. Everything that an entry changes is put back here.
 //!
@@ -10,9 +9,10 @@
 //! next entry finds out which of them are still running.
 
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arch;
 use super::leave::HostError;
@@ -20,16 +20,14 @@ use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
 use super::types::Type;
-use crate::abi::layout::{VMActivation, VMFuncRef};
+use crate::abi::layout::{DIRECT_ENTRY_STACK, VMActivation, VMFuncRef, VMThread, WITNESS, entered};
 use crate::wasm::TrapCode;
 
 /// What the runtime knows of a thread. Zeroed when the thread starts.
 #[repr(C)]
 pub struct Thread {
-    /// The newest entry on this thread.
-    pub(super) activation: *mut Activation,
-    /// The thread's first activation, null until it is needed; the others hang on it.
-    first: *mut Activation,
+    /// The newest entry, and the thread's first activation: the others hang on it.
+    vm: VMThread,
     /// The thread's stack; both 0 where the system does not tell.
     stack_low: usize,
     stack_high: usize,
@@ -38,6 +36,8 @@ pub struct Thread {
     /// Lies in the frame in which a signal is being passed on to the handler before ours; the
     /// handler may have jumped out of it. Null if there is none.
     pub(super) chaining: *const Witness,
+    /// See [`thread_number`]; 0 until it has one.
+    number: usize,
 }
 
 /// One entry into wasm. An activation is used again by the next entry at its depth.
@@ -45,8 +45,6 @@ pub struct Thread {
 pub struct Activation {
     /// Written by the entry trampoline.
     pub(super) vm: VMActivation,
-    /// The store that was entered.
-    pub(super) store: *const Store,
     /// The entry before, on this thread.
     previous: *mut Activation,
     /// What the next deeper entry uses, null until there is one.
@@ -56,10 +54,6 @@ pub struct Activation {
     /// Where the store was left last before this entry: program counter and frame pointer.
     pub(super) left_at: (usize, usize),
     previous_limit: usize,
-    /// Lies in the frame of `enter`.
-    witness: *const Witness,
-    /// Lies in the frame of the call that wasm has made to the host; null while wasm runs.
-    pub(super) outside: *const Witness,
     /// Why execution has resumed at the trampoline's exit.
     pub(super) raised: Option<Box<Raised>>,
 }
@@ -89,7 +83,7 @@ impl Cause {
     /// store's interrupt knows why.
     pub(super) fn of_trap(store: &Store, code: TrapCode) -> Cause {
         if code == TrapCode::Interrupt {
-            return store.interrupt().take().unwrap_or(code).into();
+            return store.take_interrupt().unwrap_or(code).into();
         }
         code.into()
     }
@@ -114,7 +108,39 @@ const HOST_RESERVE: usize = 128 << 10;
 /// What wasm may use of a stack whose bounds are not known: one that the embedder switches to.
 const UNKNOWN_STACK: usize = 32 << 10;
 
+impl Activation {
+    /// The store that was entered, none if it has been dropped.
+    pub(super) fn store<'a>(&self) -> Option<&'a Store> {
+        // SAFETY: activations forget a store that is dropped.
+        unsafe { self.vm.store.cast::<Store>().as_ref() }
+    }
+
+    /// Notes that wasm has called the host, or that it goes on.
+    pub(super) fn set_outside(&mut self, witness: *const Witness) {
+        self.vm.outside = witness.cast();
+    }
+}
+
 impl Thread {
+    /// The bounds of the thread's stack, if the system tells. It is asked once: the answer for a
+    /// process's first thread is in a file.
+    pub(super) fn stack(&mut self) -> Option<Range<usize>> {
+        if self.stack_high == 0 {
+            let stack = sys::stack_bounds()?;
+            (self.stack_low, self.stack_high) = (stack.start, stack.end);
+        }
+        Some(self.stack_low..self.stack_high)
+    }
+
+    /// The newest entry on this thread.
+    pub(super) fn activation(&self) -> *mut Activation {
+        self.vm.activation.cast()
+    }
+
+    fn set_activation(&mut self, activation: *mut Activation) {
+        self.vm.activation = activation.cast();
+    }
+
     /// The lowest address that wasm's stack pointer may have on this thread, `sp` being the
     /// current one.
     fn floor(&self, sp: usize) -> usize {
@@ -134,7 +160,8 @@ impl Thread {
     /// The activation is one of this thread's.
     unsafe fn is_abandoned(&self, activation: *const Activation, here: *const Witness) -> bool {
         // SAFETY: the caller's contract.
-        let (inside, outside) = unsafe { ((*activation).witness, (*activation).outside) };
+        let VMActivation { witness, outside, .. } = unsafe { &(*activation).vm };
+        let (inside, outside) = (witness.cast::<Witness>(), outside.cast::<Witness>());
         // Wasm that runs enters nothing.
         outside.is_null() || [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
     }
@@ -151,7 +178,7 @@ impl Thread {
 
     /// The newest entry that is still running.
     fn running(&self, here: *const Witness) -> *mut Activation {
-        let mut activation = self.activation;
+        let mut activation = self.activation();
         // SAFETY: a thread's activations live as long as the thread.
         unsafe {
             while !activation.is_null() && self.is_abandoned(activation, here) {
@@ -165,21 +192,22 @@ impl Thread {
     /// that nobody owns any more.
     fn forget_abandoned(&mut self, running: *mut Activation) -> Vec<*const Store> {
         let mut orphans = Vec::new();
-        while self.activation != running {
+        while self.activation() != running {
             // SAFETY: a thread's activations live as long as the thread, and they forget a store
             // that is dropped.
             unsafe {
-                let abandoned = &mut *self.activation;
+                let abandoned = &mut *self.activation();
                 abandoned.raised = None;
-                self.activation = abandoned.previous;
-                let Some(store) = abandoned.store.as_ref() else { continue };
-                let outer = newest_in(self.activation, store);
-                store.innermost.set(outer);
+                abandoned.set_outside(ptr::null());
+                self.set_activation(abandoned.previous);
+                let Some(store) = abandoned.store() else { continue };
+                let outer = newest_in(self.activation(), store);
+                store.set_innermost(outer);
+                // Of an entry that no other was around nobody has noted these, and nobody needs them.
                 ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
                 (*store.vm()).stack_limit = abandoned.previous_limit;
                 if outer.is_null() {
-                    store.entered.store(ptr::null_mut(), Ordering::Relaxed);
-                    orphans.extend(store.is_orphaned().then_some(abandoned.store));
+                    orphans.extend(store.is_orphaned().then_some(ptr::from_ref(store)));
                 }
             }
         }
@@ -190,22 +218,21 @@ impl Thread {
     #[inline]
     fn next(&mut self) -> Option<NonNull<Activation>> {
         // SAFETY: a thread's activations live as long as the thread.
-        let place = match unsafe { self.activation.as_mut() } {
-            None => &mut self.first,
-            Some(activation) => &mut activation.deeper,
+        let Some(activation) = (unsafe { self.activation().as_mut() }) else {
+            return NonNull::new(self.vm.outermost.cast());
         };
-        if place.is_null() {
-            *place = new_activation();
+        if activation.deeper.is_null() {
+            activation.deeper = new_activation(&mut self.vm);
         }
-        NonNull::new(*place)
+        NonNull::new(activation.deeper)
     }
 }
 
 /// The newest entry into a store from `activation` outwards, null if there is none.
-fn newest_in(mut activation: *mut Activation, store: *const Store) -> *mut Activation {
+fn newest_in(mut activation: *mut Activation, store: &Store) -> *mut Activation {
     // SAFETY: a thread's activations live as long as the thread.
     unsafe {
-        while !activation.is_null() && !ptr::eq((*activation).store, store) {
+        while !activation.is_null() && !ptr::eq((*activation).vm.store, store.vm()) {
             activation = (*activation).previous;
         }
     }
@@ -214,7 +241,7 @@ fn newest_in(mut activation: *mut Activation, store: *const Store) -> *mut Activ
 
 /// Forgets the current thread's entries that are newer than `running`; what only they kept goes.
 #[cold]
-fn forget_abandoned(running: *mut Activation) {
+pub(super) fn forget_abandoned(running: *mut Activation) {
     // SAFETY: nobody else touches this thread's block meanwhile.
     let orphans = unsafe { (*arch::thread()).forget_abandoned(running) };
     for store in orphans {
@@ -230,16 +257,22 @@ pub(super) fn forget_jumped_over() {
     // SAFETY: nobody changes this thread's block meanwhile.
     let thread = unsafe { &*arch::thread() };
     let running = thread.running(&witness);
-    if running != thread.activation {
+    if running != thread.activation() {
         forget_abandoned(running);
     }
 }
 
 #[cold]
-fn new_activation() -> *mut Activation {
+fn new_activation(thread: *mut VMThread) -> *mut Activation {
     let layout = std::alloc::Layout::new::<Activation>();
     // SAFETY: the layout is not empty; null pointers, zeros and no box are good values.
-    unsafe { std::alloc::alloc_zeroed(layout).cast() }
+    unsafe {
+        let activation: *mut Activation = std::alloc::alloc_zeroed(layout).cast();
+        if let Some(activation) = activation.as_mut() {
+            activation.vm.thread = thread;
+        }
+        activation
+    }
 }
 
 /// A word in a frame that says its own address, disguised, as long as the frame is live.
@@ -252,7 +285,7 @@ impl Witness {
     }
 
     fn value(witness: *const Witness) -> usize {
-        witness.addr() ^ 0x5bf0_3635_a781_9e42
+        witness.addr() ^ WITNESS
     }
 
     /// From now on the frame is live.
@@ -284,12 +317,40 @@ impl Drop for Witness {
     }
 }
 
+/// A number that tells the current thread from others that live at the same time, as far as few of
+/// them have ended: threads are numbered as they come.
+#[inline]
+pub(super) fn thread_number() -> usize {
+    // SAFETY: nobody else touches this thread's block meanwhile.
+    let number = unsafe { (*arch::thread()).number };
+    if number == 0 { new_thread_number() } else { number }
+}
+
+#[cold]
+fn new_thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: as above.
+    unsafe { (*arch::thread()).number = number };
+    number
+}
+
 /// Prepares the thread for its first entry.
 #[cold]
 fn prepare(thread: &mut Thread, signals: bool) {
-    if let Some(stack) = sys::stack_bounds() {
-        thread.stack_low = stack.start;
-        thread.stack_high = stack.end;
+    // Without bounds, wasm gets less (see `floor`).
+    if let Some(stack) = thread.stack() {
+        thread.vm.floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
+        thread.vm.span = stack.end - thread.vm.floor;
+    }
+    if thread.vm.span < DIRECT_ENTRY_STACK {
+        (thread.vm.floor, thread.vm.span) = (0, DIRECT_ENTRY_STACK);
+    }
+    if thread.vm.outermost.is_null() {
+        thread.vm.outermost = new_activation(&mut thread.vm).cast();
+    }
+    if !thread.vm.outermost.is_null() {
+        thread.vm.this = &mut thread.vm;
     }
     sys::at_thread_exit(release);
     if signals && thread.alternate_stack.is_null() {
@@ -307,13 +368,15 @@ fn release() {
     unsafe {
         forget_abandoned(ptr::null_mut());
         let thread = &mut *arch::thread();
-        let mut next = std::mem::replace(&mut thread.first, ptr::null_mut());
+        thread.vm.this = ptr::null_mut();
+        let first = std::mem::replace(&mut thread.vm.outermost, ptr::null_mut());
+        let mut next: *mut Activation = first.cast();
         while !next.is_null() {
             let activation = next;
             next = (*activation).deeper;
             drop(Box::from_raw(activation));
         }
-        thread.activation = ptr::null_mut();
+        thread.set_activation(ptr::null_mut());
         let stack = std::mem::replace(&mut thread.alternate_stack, ptr::null_mut());
         if !stack.is_null() {
             drop(Box::from_raw(stack));
@@ -352,18 +415,18 @@ pub unsafe fn enter(
     };
     // SAFETY: nobody else touches this thread's block while this runs.
     let thread = unsafe { &mut *arch::thread() };
-    if thread.first.is_null() {
+    if thread.vm.this.is_null() {
         prepare(thread, store.config.memory.signals);
     }
     let witness = Witness::new();
     let running = thread.running(&witness);
-    if running != thread.activation {
+    if running != thread.activation() {
         forget_abandoned(running);
     }
     // SAFETY: as above; the embedder's code may have run.
     let thread = unsafe { &mut *arch::thread() };
-    let inside = store.entered.load(Ordering::Relaxed);
-    if !inside.is_null() && !ptr::eq(inside, thread) {
+    let innermost = store.innermost();
+    if !innermost.is_null() && newest_in(thread.activation(), store) != innermost {
         let message = "the store is in use by another thread";
         return Err(Raised::outside(Cause::Internal(message.to_owned())));
     }
@@ -376,14 +439,11 @@ pub unsafe fn enter(
     let vm = unsafe { &mut *store.vm() };
     let previous_limit = vm.stack_limit;
     let sp = arch::stack_pointer();
-    let nested = !store.innermost.get().is_null();
+    let nested = !innermost.is_null();
     // Nested entries share the budget of the outermost one, as long as they are on its stack.
     let shared = nested && sp.wrapping_sub(previous_limit) <= store.config.max_stack;
-    let limit = if shared {
-        previous_limit
-    } else {
-        thread.floor(sp).max(sp.saturating_sub(store.config.max_stack))
-    };
+    let floor = if shared { previous_limit } else { thread.floor(sp) };
+    let limit = floor.max(sp.saturating_sub(store.config.max_stack));
     if sp.saturating_sub(signature.stack_need()) < limit {
         let frames = trap::frames(store, Start::Host);
         return Err(Box::new(Raised { cause: TrapCode::StackOverflow.into(), frames }));
@@ -396,18 +456,19 @@ pub unsafe fn enter(
     // SAFETY: nobody uses this activation: it is beyond the newest.
     unsafe {
         let new = &mut *activation;
-        new.store = store;
-        new.previous = thread.activation;
-        new.previous_in_store = store.innermost.get();
+        new.vm.store = vm;
+        new.vm.floor = floor;
+        new.previous = thread.activation();
+        new.previous_in_store = innermost;
         new.left_at = (vm.exit_pc, vm.exit_fp);
         new.previous_limit = previous_limit;
-        new.witness = witness.begin();
-        new.outside = ptr::null();
+        new.vm.witness = witness.begin().cast();
+        new.set_outside(ptr::null());
     }
-    vm.stack_limit = limit;
-    thread.activation = activation;
-    store.innermost.set(activation);
-    store.entered.store(thread, Ordering::Relaxed);
+    thread.set_activation(activation);
+    store.set_innermost(activation);
+    // A trap that waits belongs to calls before.
+    let waiting = store.take_waiting();
 
     // SAFETY: the trampoline is the one of the function's type, and the rest is the caller's
     // contract. The activation stays where it is until the trampoline has returned.
@@ -418,14 +479,14 @@ pub unsafe fn enter(
     let activation = unsafe { &mut *activation };
     // SAFETY: as above; the code that ran may have used the block through its own reference.
     let thread = unsafe { &mut *arch::thread() };
-    thread.activation = activation.previous;
-    store.innermost.set(activation.previous_in_store);
+    thread.set_activation(activation.previous);
+    store.set_innermost(activation.previous_in_store);
     // SAFETY: only this thread uses the store.
     let vm = unsafe { &mut *store.vm() };
     (vm.exit_pc, vm.exit_fp) = activation.left_at;
     vm.stack_limit = activation.previous_limit;
-    if !nested {
-        store.entered.store(ptr::null_mut(), Ordering::Relaxed);
+    if waiting.is_some() {
+        store.set_waiting(waiting);
     }
     if trapped == 0 {
         Ok(())
@@ -434,23 +495,56 @@ pub unsafe fn enter(
     }
 }
 
-/// Whether code of `store` runs on `thread`, which has entered it.
-pub(super) fn is_inside(thread: *const Thread, store: &Store) -> bool {
-    if !ptr::eq(thread, arch::thread()) {
-        return true;
-    }
+/// Whether code of `store`, which has been entered, runs; as far as this thread can know.
+pub(super) fn is_inside(store: &Store) -> bool {
     // SAFETY: it is the current thread's block, which nobody changes meanwhile.
-    let thread = unsafe { &*thread };
-    !newest_in(thread.running(&Witness::new()), store).is_null()
+    let thread = unsafe { &*arch::thread() };
+    newest_in(thread.activation(), store).is_null()
+        || !newest_in(thread.running(&Witness::new()), store).is_null()
+}
+
+/// Calls a numeric function the shortest way, if there is one already and nothing is unusual, with
+/// arrays as [`enter`] gets them, which are to be as large as they say. Says how that has ended: one
+/// of [`entered`]; the caller goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
+///
+/// # Safety
+///
+/// As [`enter`], but for counts and kinds of the arguments, which are compared with the function's
+/// type.
+#[inline]
+pub unsafe fn enter_directly(
+    store: &Store,
+    func: NonNull<VMFuncRef>,
+    (args, count): (*const u8, usize),
+    (results, room): (*mut u8, usize),
+) -> u32 {
+    // SAFETY: the caller's contract: the function is live, and so is its type.
+    match unsafe { Type::of_vm(func.as_ref().ty).signature().array_entry() } {
+        // SAFETY: the code is that of the function's type; the rest is the caller's contract.
+        Some(entry) => unsafe { entry(func.as_ptr(), store.vm(), args, count, results, room) },
+        None => entered::UNUSUAL,
+    }
+}
+
+/// The store that was entered by the direct entry that has just ended on this thread, and why it
+/// has trapped, if it has.
+///
+/// # Safety
+///
+/// A direct entry has just ended on this thread. The store is there until [`Store::left`].
+pub unsafe fn direct_entry<'a>() -> (&'a Store, Option<Box<Raised>>) {
+    // SAFETY: direct entries use this activation, which lives as long as the thread.
+    let activation = unsafe { &mut *(*arch::thread()).vm.outermost.cast::<Activation>() };
+    (activation.store().expect("it is there until it is left"), activation.raised.take())
 }
 
 /// Makes the current thread's entries forget a store, which is being dropped: they are abandoned.
 pub(super) fn forget_store(store: &Store) {
     // SAFETY: a thread's activations live as long as the thread.
     unsafe {
-        let mut activation = newest_in((*arch::thread()).activation, store);
+        let mut activation = newest_in((*arch::thread()).activation(), store);
         while !activation.is_null() {
-            (*activation).store = ptr::null();
+            (*activation).vm.store = ptr::null();
             activation = newest_in(activation, store);
         }
     }
@@ -462,9 +556,10 @@ pub(super) fn unwind(raised: Box<Raised>) -> ! {
     // SAFETY: this runs inside an entry (only code that was entered gets here), whose activation
     // and trampoline frame are live.
     unsafe {
-        let activation = &mut *(*arch::thread()).activation;
+        let activation = &mut *(*arch::thread()).activation();
+        activation.set_outside(ptr::null());
         activation.raised = Some(raised);
-        let VMActivation { resume_pc, resume_sp, resume_fp } = activation.vm;
+        let VMActivation { resume_pc, resume_sp, resume_fp, .. } = activation.vm;
         arch::resume(resume_pc, resume_sp, resume_fp)
     }
 }

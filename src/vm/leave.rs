@@ -3,18 +3,20 @@
 //! Errors and panics of what is called become values here, and only then is the stack unwound.
 
 use std::any::Any;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use super::arch;
 use super::code::CodeSpace;
-use super::enter::{Cause, Raised, Witness, unwind};
+use super::enter::{self, Cause, Raised, Witness, unwind};
 use super::libcalls;
 use super::refs::context_node;
 use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::trap::{self, Start};
 use super::types::TypeRef;
+use crate::abi::code::Crossing;
 use crate::abi::layout::{HOST_MAGIC, VMContext, VMFuncRef, VMHostContext};
 use crate::wasm::DefinedFuncIndex;
 
@@ -86,7 +88,47 @@ impl Store {
     where
         F: Fn(&HostCall) -> Result<(), HostError> + 'static,
     {
-        let code = ty.signature().host()?;
+        let code = ty.signature().trampoline(Crossing::Host)?;
+        Ok(self.new_host_func(ty, code, (ptr::null(), ptr::null_mut()), body))
+    }
+
+    /// Makes a host function of the C function at `function` that wasm calls directly, the way
+    /// that `crossing` says. `finish` is called after it where something else is to be done than to
+    /// take results: as arguments it gets what the function has returned.
+    ///
+    /// # Safety
+    ///
+    /// The function is one as `crossing` says, and may be called with `env` as long as `finish`
+    /// exists.
+    ///
+    /// # Errors
+    ///
+    /// A message when its trampoline cannot be made, or functions of this type cannot be called so.
+    pub unsafe fn new_c_func<F>(
+        &self,
+        ty: TypeRef,
+        crossing: Crossing,
+        function: *const c_void,
+        env: *mut c_void,
+        finish: F,
+    ) -> Result<Handle, String>
+    where
+        F: Fn(&HostCall) -> Result<(), HostError> + 'static,
+    {
+        let code = ty.signature().trampoline(crossing)?;
+        Ok(self.new_host_func(ty, code, (function, env), finish))
+    }
+
+    fn new_host_func<F>(
+        &self,
+        ty: TypeRef,
+        code: *const u8,
+        (function, env): (*const c_void, *mut c_void),
+        body: F,
+    ) -> Handle
+    where
+        F: Fn(&HostCall) -> Result<(), HostError> + 'static,
+    {
         let data = Box::new(body);
         let body = ptr::from_ref(&*data).cast();
         let host = leak(Box::new(HostFunc {
@@ -100,6 +142,8 @@ impl Store {
                     owner: ptr::null_mut(),
                 },
                 call: call::<F>,
+                function,
+                env,
             },
             func_ref: VMFuncRef { code, vmctx: ptr::null_mut(), ty: ty.as_vm() },
             ty,
@@ -113,7 +157,7 @@ impl Store {
             func.func_ref.vmctx = (&raw mut func.context).cast();
             let func_ref = NonNull::from(&func.func_ref);
             self.adopt(host.cast());
-            Ok(Handle::new(host.cast(), EntityKind::Func, func_ref))
+            Handle::new(host.cast(), EntityKind::Func, func_ref)
         }
     }
 }
@@ -137,25 +181,19 @@ where
     };
     let call = HostCall { store, signature: func.ty.signature(), args, results };
     let witness = Witness::new();
-    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let activation = unsafe {
-        let activation = (*arch::thread()).activation;
-        (*activation).outside = witness.begin();
-        activation
-    };
-    let innermost = store.innermost.get();
-    // SAFETY: only this thread uses the store.
-    let limit = unsafe { (*store.vm()).stack_limit };
+    // The thread may have newer ones, if the host has jumped out of them before this is called.
+    let activation = store.innermost();
+    // SAFETY: wasm, which has called, runs in this activation.
+    unsafe { (*activation).set_outside(witness.begin()) };
     let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
-    drop(witness);
     // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
     unsafe {
-        (*activation).outside = ptr::null();
-        (*arch::thread()).activation = activation;
+        if (*arch::thread()).activation() != activation {
+            enter::forget_abandoned(activation);
+        }
+        (*activation).set_outside(ptr::null());
     }
-    store.innermost.set(innermost);
-    // SAFETY: as above.
-    unsafe { (*store.vm()).stack_limit = limit };
+    drop(witness);
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
@@ -176,12 +214,12 @@ where
 pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
     let witness = Witness::new();
     // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let outside = unsafe { &raw mut (*(*arch::thread()).activation).outside };
+    let activation = unsafe { (*arch::thread()).activation() };
     // SAFETY: activations live as long as their thread.
-    unsafe { *outside = witness.begin() };
+    unsafe { (*activation).set_outside(witness.begin()) };
     let result = body();
     // SAFETY: as above.
-    unsafe { *outside = ptr::null() };
+    unsafe { (*activation).set_outside(ptr::null()) };
     result
 }
 
@@ -247,7 +285,8 @@ pub(super) unsafe extern "C" fn demand(
         Err(panic) => Cause::Internal(panic_message(&*panic)),
     };
     // SAFETY: stubs are only called inside an entry.
-    let store = unsafe { &*(*(*arch::thread()).activation).store };
+    let store = unsafe { (*(*arch::thread()).activation()).store() };
+    let store = store.expect("the store whose code runs is there");
     let frames = trap::frames(store, Start::At { pc: return_pc, fp: caller_fp });
     unwind(Box::new(Raised { cause, frames }))
 }

@@ -1,29 +1,25 @@
 //! What calls of a function type need: the trampolines, and what is known of the values.
 
-use std::io;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{fmt, ptr};
 
+use super::arch;
 use super::code::{Trampoline, Trampolines};
+use crate::abi::code::{Crossing, Template};
+use crate::abi::layout::{VMFuncRef, VMStore};
 use crate::abi::signature::{array_size, kind};
 use crate::wasm::FuncType;
 
 /// Makes the trampolines that calls with a signature go through.
 pub trait MakeTrampolines: Send + Sync {
-    /// The code for entering functions of type `ty`.
+    /// The code of a crossing for functions of type `ty`.
     ///
     /// # Errors
     ///
     /// A message when it cannot be made.
-    fn entry(&self, ty: &FuncType) -> Result<Vec<u8>, String>;
-
-    /// The code of host functions of type `ty`.
-    ///
-    /// # Errors
-    ///
-    /// A message when it cannot be made.
-    fn host(&self, ty: &FuncType) -> Result<Vec<u8>, String>;
+    fn make(&self, crossing: Crossing, ty: &FuncType) -> Result<Template, String>;
 }
 
 /// The code of an entry trampoline: `(code, context, arguments, results, activation)`.
@@ -35,6 +31,13 @@ pub type EntryTrampoline = unsafe extern "C" fn(
     *mut crate::abi::layout::VMActivation,
 ) -> u32;
 
+/// The code of [`Crossing::ArrayEntry`]: `(function, store, arguments, count, results, room)`.
+pub type ArrayEntry =
+    unsafe extern "C" fn(*const VMFuncRef, *mut VMStore, *const u8, usize, *mut u8, usize) -> u32;
+
+/// Calls of a type that are made in full before it is worth making code for direct ones.
+const CALLS_BEFORE_DIRECT: u32 = 16;
+
 /// A function type of an engine, as calls need it.
 pub struct Signature {
     ty: FuncType,
@@ -44,8 +47,12 @@ pub struct Signature {
     has_vectors: bool,
     stack_need: usize,
     entry: AtomicPtr<u8>,
-    entry_trampoline: OnceLock<Trampoline>,
-    host_trampoline: OnceLock<Trampoline>,
+    /// The code of the array entry; null before there is some.
+    array_entry: AtomicPtr<u8>,
+    /// Calls that could have been direct ones.
+    calls: AtomicU32,
+    trampolines: [OnceLock<Trampoline>; Crossing::COUNT],
+    pointer: OnceLock<Template>,
     maker: Arc<Maker>,
 }
 
@@ -61,8 +68,10 @@ impl Signature {
             has_vectors: ty.has_vectors(),
             stack_need: array_size(values) + 1024,
             entry: AtomicPtr::new(ptr::null_mut()),
-            entry_trampoline: OnceLock::new(),
-            host_trampoline: OnceLock::new(),
+            array_entry: AtomicPtr::new(ptr::null_mut()),
+            calls: AtomicU32::new(0),
+            trampolines: [const { OnceLock::new() }; Crossing::COUNT],
+            pointer: OnceLock::new(),
             maker,
         }
     }
@@ -101,18 +110,54 @@ impl Signature {
     pub(super) fn entry(&self) -> Result<EntryTrampoline, String> {
         let mut code = self.entry.load(Ordering::Acquire).cast_const();
         if code.is_null() {
-            code = self
-                .maker
-                .trampoline(&self.entry_trampoline, || self.maker.make.entry(&self.ty))?;
+            code = self.trampoline(Crossing::Entry)?;
             self.entry.store(code.cast_mut(), Ordering::Release);
         }
         // SAFETY: the compiler makes entry trampolines with this signature.
         Ok(unsafe { std::mem::transmute::<*const u8, EntryTrampoline>(code) })
     }
 
-    /// The code of host functions of this type, made on first need.
-    pub(super) fn host(&self) -> Result<*const u8, String> {
-        self.maker.trampoline(&self.host_trampoline, || self.maker.make.host(&self.ty))
+    /// The code of a crossing for functions of this type, made on first need.
+    pub(super) fn trampoline(&self, crossing: Crossing) -> Result<*const u8, String> {
+        self.maker.trampoline(&self.trampolines[crossing.index()], || {
+            let template = self.maker.make.make(crossing, &self.ty)?;
+            // SAFETY: what is shared by all functions of a type does not refer to one.
+            Ok(unsafe { arch::fill(&template, ptr::null()) })
+        })
+    }
+
+    /// What direct calls with arrays go through, if there is some already.
+    #[inline]
+    pub(super) fn array_entry(&self) -> Option<ArrayEntry> {
+        let code = self.array_entry.load(Ordering::Acquire);
+        // SAFETY: the compiler makes array entries with this signature.
+        (!code.is_null()).then(|| unsafe { std::mem::transmute::<*mut u8, ArrayEntry>(code) })
+    }
+
+    /// Counts a numeric call that could have been a direct one; from some number on the next ones
+    /// can.
+    pub fn count_call(&self) {
+        let calls = self.calls.load(Ordering::Relaxed);
+        if calls > CALLS_BEFORE_DIRECT {
+            return;
+        }
+        self.calls.store(calls + 1, Ordering::Relaxed);
+        if calls == CALLS_BEFORE_DIRECT
+            && let Ok(code) = self.trampoline(Crossing::ArrayEntry)
+        {
+            self.array_entry.store(code.cast_mut(), Ordering::Release);
+        }
+    }
+
+    /// The code of a C function that calls `func`, which is of this type.
+    pub(super) fn pointer_to(&self, func: NonNull<VMFuncRef>) -> Result<Trampoline, String> {
+        if self.pointer.get().is_none() {
+            let template = self.maker.make.make(Crossing::Pointer, &self.ty)?;
+            let _ = self.pointer.set(template);
+        }
+        let template = self.pointer.get().expect("it has just been made");
+        // SAFETY: the caller's function is of this type.
+        self.maker.publish(&unsafe { arch::fill(template, func.as_ptr()) })
     }
 }
 
@@ -141,10 +186,13 @@ impl Maker {
         if let Some(trampoline) = place.get() {
             return Ok(trampoline.code());
         }
-        let code = make()?;
-        let publish = |code: &[u8]| -> io::Result<Trampoline> { self.trampolines.publish(code) };
-        let trampoline = publish(&code).map_err(|error| format!("no memory for code: {error}"))?;
+        let trampoline = self.publish(&make()?)?;
         Ok(place.get_or_init(|| trampoline).code())
+    }
+
+    fn publish(&self, code: &[u8]) -> Result<Trampoline, String> {
+        let published = self.trampolines.publish(code);
+        published.map_err(|error| format!("no memory for code: {error}"))
     }
 }
 

@@ -23,7 +23,7 @@ macro_rules! extension_functions {
                     return Some($crate::engine::Func::wrap(
                         store,
                         move |caller: &$crate::engine::Caller, $($param: $ty),*| {
-                            $crate::wasi::functions::call(&context, caller, $crate::wasi::Snapshot::Preview1, |context, guest| {
+                            $crate::wasi::functions::call(&context, caller, $crate::wasi::Snapshot::Preview1, &mut |context, guest| {
                                 $($body)::+(context, guest, $($param),*)
                             })
                         },

@@ -106,7 +106,7 @@ macro_rules! wasi_functions {
                     Func::wrap(
                         store,
                         move |caller: &Caller, $($param: param::$ty),*| -> Result<u32, Trap> {
-                            call(&context, caller, snapshot, |context, guest| {
+                            call(&context, caller, snapshot, &mut |context, guest| {
                                 $module::$name(context, guest, $($param),*)
                             })
                         },
@@ -131,7 +131,7 @@ pub(super) fn call(
     context: &RefCell<Context>,
     caller: &Caller,
     snapshot: Snapshot,
-    body: impl FnOnce(&mut Context, &Guest) -> Result<(), Errno>,
+    body: &mut dyn FnMut(&mut Context, &Guest) -> Result<(), Errno>,
 ) -> Result<u32, Trap> {
     let Ok(mut context) = context.try_borrow_mut() else {
         return Ok(Errno::Again as u32);

@@ -3,7 +3,8 @@
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
 
-use crate::abi::layout::{VMContext, VMStore};
+use crate::abi::code::{Hole, Template};
+use crate::abi::layout::{VMContext, VMFuncRef, VMStore, VMThread};
 use crate::abi::libcalls::{Libcall, for_each_libcall};
 use crate::vm::code::CodeSpace;
 use crate::vm::enter::Thread;
@@ -38,6 +39,54 @@ pub fn thread() -> *mut Thread {
         );
     }
     thread
+}
+
+/// Where the thread's block is, counted from what the thread pointer points to.
+fn thread_offset() -> i32 {
+    let offset: isize;
+    // SAFETY: reads the variable's offset; nothing else.
+    unsafe {
+        asm!(
+            "mov {offset}, qword ptr [rip + tenon_thread@gottpoff]",
+            offset = out(reg) offset,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    i32::try_from(offset).expect("thread-local variables are near the thread pointer")
+}
+
+/// The code of a template for a function. The operand of each of its holes belongs to a `movabs`.
+///
+/// # Safety
+///
+/// The function is of the type that the template was made for, if the template refers to one; it is
+/// alive whenever the code runs.
+pub unsafe fn fill(template: &Template, func: *const VMFuncRef) -> Vec<u8> {
+    const MOVABS: usize = 2;
+    let mut code = template.bytes.clone();
+    for (offset, hole) in &template.holes {
+        let operand = *offset as usize;
+        let place = &mut code[operand - MOVABS..operand + 8];
+        let (rex, register) = (place[0], place[1] & 7);
+        assert!(rex & 0xfe == 0x48 && place[1] & 0xf8 == 0xb8, "a hole is an operand of movabs");
+        match hole {
+            Hole::Func => place[MOVABS..].copy_from_slice(&(func as usize).to_le_bytes()),
+            Hole::Thread => {
+                let field = thread_offset() + offset_of!(VMThread, this) as i32;
+                // mov register, fs:[field]; nop
+                place[..5].copy_from_slice(&[
+                    0x64,
+                    0x48 | (rex & 1) << 2,
+                    0x8b,
+                    0x04 | register << 3,
+                    0x25,
+                ]);
+                place[5..9].copy_from_slice(&field.to_le_bytes());
+                place[9] = 0x90;
+            }
+        }
+    }
+    code
 }
 
 /// The stack pointer, about.

@@ -41,7 +41,7 @@ unsafe fn in_stretches(
         done += next;
         if done < len
             && store.config().interruptible
-            && let Some(code) = store.interrupt().take()
+            && let Some(code) = store.take_interrupt()
         {
             return Err(code.into());
         }

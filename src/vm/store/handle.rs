@@ -43,6 +43,7 @@ pub struct StoreRc(pub(super) ManuallyDrop<Rc<Store>>);
 impl std::ops::Deref for StoreRc {
     type Target = Store;
 
+    #[inline]
     fn deref(&self) -> &Store {
         &self.0
     }
@@ -58,6 +59,7 @@ impl Drop for StoreRc {
     fn drop(&mut self) {
         if Rc::strong_count(&self.0) == 1 && self.is_entered() {
             self.orphaned.set(true);
+            self.need_cleanup();
             return;
         }
         // SAFETY: dropped once, here.
@@ -92,11 +94,13 @@ impl Handle {
     }
 
     /// The store.
+    #[inline]
     pub fn store(&self) -> &StoreRc {
         &self.store
     }
 
     /// What it refers to.
+    #[inline]
     pub fn kind(&self) -> EntityKind {
         self.kind
     }

@@ -67,7 +67,7 @@ pub(in crate::vm) struct Landing {
 /// The innermost handler for exceptions with this tag among the functions of the newest entry into
 /// `store`, from where wasm was left on. Tags of handlers are those of their function's instance.
 pub(in crate::vm) fn handler(store: &Store, tag: &Tag) -> Option<Landing> {
-    let activation = store.innermost.get();
+    let activation = store.innermost();
     // SAFETY: only code of the store that runs on this thread throws, so it is inside an entry;
     // from where wasm was left to the frame of the entry trampoline there are only frames of
     // compiled code, whose spaces and contexts are live.
@@ -137,7 +137,7 @@ fn walk_raw(
         Start::Prologue(context) | Start::PrologueAt { context, .. } => Some(context),
         Start::LeftWasm | Start::At { .. } | Start::Host => None,
     };
-    let mut activation = store.innermost.get();
+    let mut activation = store.innermost();
     // SAFETY: the store's activations are live, innermost first; between the place where wasm was
     // left and the frame of the entry trampoline there are only frames of compiled code.
     unsafe {

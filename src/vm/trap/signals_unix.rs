@@ -95,7 +95,7 @@ unsafe fn trap_at(signal: i32, info: *mut libc::siginfo_t, registers: &Registers
     let (record, offset) = unsafe { &*registry::find(pc)? }.lookup(pc)?;
     let code = record.sites.trap_at(offset)?;
     // SAFETY: the thread's block is always there.
-    if unsafe { (*arch::thread()).activation.is_null() } {
+    if unsafe { (*arch::thread()).activation().is_null() } {
         return None;
     }
     if code == TrapCode::StackOverflow && signal == libc::SIGILL {
@@ -149,7 +149,8 @@ pub(in crate::vm) unsafe extern "C" fn landing(
     let code = u8::try_from(code).ok().and_then(TrapCode::from_code);
     let code = code.expect("the handler passes a trap code");
     // SAFETY: the handler has seen that this thread is inside an entry.
-    let store = unsafe { &*(*(*arch::thread()).activation).store };
+    let store = unsafe { (*(*arch::thread()).activation()).store() };
+    let store = store.expect("the store whose code runs is there");
     let start = match context {
         0 => Start::At { pc, fp },
         context => Start::PrologueAt { pc, fp, context: context as *mut VMContext },

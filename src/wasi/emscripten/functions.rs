@@ -78,7 +78,7 @@ macro_rules! functions {
             let state = $wanted.state.clone();
             let body = move |caller: &Caller, $($param: $ty),*| -> Result<i32, Trap> {
                 let call = Call { caller, state: &state };
-                let result = on_descriptors(&call, |sys| ($body)(sys, $($param),*))?;
+                let result = on_descriptors(&call, &mut |sys| ($body)(sys, $($param),*))?;
                 ($result)(&call, result)
             };
             if let Some(func) = $wanted.of_type(body) {
@@ -112,7 +112,7 @@ impl Wanted<'_> {
 /// Runs the body of a function that works on descriptors.
 fn on_descriptors<T>(
     call: &Call,
-    body: impl FnOnce(&mut Sys) -> Result<T, Errno>,
+    body: &mut dyn FnMut(&mut Sys) -> Result<T, Errno>,
 ) -> Result<Result<T, Errno>, Trap> {
     let Ok(mut ctx) = call.state.wasi.try_borrow_mut() else {
         return Ok(Err(Errno::Again));

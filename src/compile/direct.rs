@@ -1,0 +1,472 @@
+//! Crossings that compiled code makes by itself, with no function of the runtime in between.
+//!
+//! Entries do what [`vm::enter`](crate) does, for the case that is by far the most frequent: no
+//! other entry on the thread, none into the store, enough stack, and nothing that waits. Anything
+//! else is left to the runtime before anything has been changed. Exits do what `vm::leave` does,
+//! and leave to it what comes after the call where that is more than to take the results.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, AbiParam, Block, GlobalValueData, InstBuilder, MemFlagsData, Signature, StackSlotData,
+    StackSlotKind, Value, types,
+};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_frontend::FunctionBuilder;
+
+use super::env::{self, clif_type, signature};
+use super::trampoline::{
+    POINTER, array, build, call_in, load_payload, set_stack_limit, store_kind, store_payload,
+    with_frame_check,
+};
+use super::{CompileError, Compiler, isa};
+use crate::abi::code::{Hole, Template};
+use crate::abi::layout::{DIRECT_ENTRY_STACK, WITNESS, entered, offset};
+use crate::abi::libcalls::Libcall;
+use crate::abi::signature::{KIND, PAYLOAD, SLOT, array_size, kind};
+use crate::wasm::{FuncType, RefType, ValType};
+
+/// Whether functions of this type can be called by code made here: numbers, not too many of them,
+/// and vectors only where there are no arrays.
+pub(super) fn fits(ty: &FuncType) -> bool {
+    let values = ty.params().len() + ty.results().len();
+    array_size(values) + 2048 <= DIRECT_ENTRY_STACK && !ty.has_refs() && !ty.has_vectors()
+}
+
+/// Fails for types that code made here cannot call.
+fn require(fits: bool) -> Result<(), CompileError> {
+    if fits { Ok(()) } else { Err(CompileError::new("the type cannot be called directly")) }
+}
+
+/// `extern "C" fn(function, store, arguments, count, results, room) -> u32`: calls a function with
+/// arguments from an array, of which it looks at the kinds, and writes results with their kinds;
+/// how that has ended is one of [`entered`].
+pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
+    require(fits(ty))?;
+    let isa = &*compiler.isa;
+    let mut sig = Signature::new(isa::host_call_conv(isa));
+    sig.params.extend([AbiParam::new(POINTER); 6]);
+    sig.returns.push(AbiParam::new(types::I32));
+    build(isa, sig, |b, params| {
+        let &[func, store, args, count, results, room] = params else {
+            unreachable!("the signature above has six parameters")
+        };
+        let trusted = MemFlagsData::trusted();
+        let unusual = cold_block(b);
+        let (takes, returns) = (ty.params().len() as i64, ty.results().len() as i64);
+        let wrong_count = b.ins().icmp_imm_u(IntCC::NotEqual, count, takes);
+        leave_if(b, wrong_count, unusual);
+        for (array, values) in [(args, takes), (results, returns)] {
+            if values > 0 {
+                let none = b.ins().icmp_imm_u(IntCC::Equal, array, 0);
+                leave_if(b, none, unusual);
+            }
+        }
+        if returns > 0 {
+            let too_small = b.ins().icmp_imm_u(IntCC::UnsignedLessThan, room, returns);
+            leave_if(b, too_small, unusual);
+        }
+        for (i, param) in ty.params().iter().enumerate() {
+            let got = b.ins().load(types::I8, trusted, args, (i * SLOT + KIND) as i32);
+            let other = b.ins().icmp_imm_u(IntCC::NotEqual, got, i64::from(kind(*param)));
+            leave_if(b, other, unusual);
+        }
+        let entry = Entry::begin(b, store, ty, unusual);
+        let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
+        let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
+        let mut call_args = vec![vmctx];
+        for (i, ty) in ty.params().iter().enumerate() {
+            call_args.push(load_payload(b, *ty, args, i));
+        }
+        let (values, trapped) = call_in(b, ty, code, &call_args, entry.activation);
+        entry.end(b);
+        for (i, (value, ty)) in values.into_iter().zip(ty.results()).enumerate() {
+            store_payload(b, value, results, i);
+            store_kind(b, *ty, results, i);
+        }
+        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
+        let cleanup = cold_block(b);
+        leave_if(b, waiting, cleanup);
+        return_status(b, entered::RETURNED);
+
+        b.switch_to_block(cleanup);
+        return_status(b, entered::CLEANUP);
+
+        b.switch_to_block(trapped);
+        entry.end(b);
+        return_status(b, entered::TRAPPED);
+
+        b.switch_to_block(unusual);
+        return_status(b, entered::UNUSUAL);
+    })
+}
+
+/// A C function with the plain values of `ty`: calls the function that is to be filled in. If that
+/// traps, it returns zero; the runtime keeps the trap.
+pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
+    require(fits(ty) && ty.results().len() <= 1)?;
+    let isa = &*compiler.isa;
+    build(isa, native(isa, ty, false), |b, params| {
+        let trusted = MemFlagsData::trusted();
+        let unusual = cold_block(b);
+        let func = hole(b, Hole::Func);
+        let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
+        let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
+        let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
+        let entry = Entry::begin(b, store, ty, unusual);
+        let call_args: Vec<Value> = [&[vmctx], params].concat();
+        let (values, trapped) = call_in(b, ty, code, &call_args, entry.activation);
+        entry.end(b);
+        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
+        let cleanup = cold_block(b);
+        leave_if(b, waiting, cleanup);
+        b.ins().return_(&values);
+
+        let mut ended = Signature::new(isa::host_call_conv(isa));
+        ended.params.extend([AbiParam::new(POINTER), AbiParam::new(types::I32)]);
+        let ended = b.import_signature(ended);
+        let end = |b: &mut FunctionBuilder, trapped: i64| {
+            let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_ENDED);
+            let trapped = b.ins().iconst(types::I32, trapped);
+            b.ins().call_indirect(ended, callee, &[func, trapped]);
+        };
+        b.switch_to_block(cleanup);
+        end(b, 0);
+        b.ins().return_(&values);
+
+        b.switch_to_block(trapped);
+        entry.end(b);
+        end(b, 1);
+        let zeros: Vec<Value> = ty.results().iter().map(|ty| zero(b, *ty)).collect();
+        b.ins().return_(&zeros);
+
+        b.switch_to_block(unusual);
+        let args = array(b, ty.params().len());
+        for (i, value) in params.iter().enumerate() {
+            store_payload(b, *value, args, i);
+        }
+        let results = array(b, ty.results().len());
+        for i in 0..ty.results().len() {
+            let zero = b.ins().iconst(types::I64, 0);
+            store_payload(b, zero, results, i);
+        }
+        let mut full = Signature::new(isa::host_call_conv(isa));
+        full.params.extend([AbiParam::new(POINTER); 3]);
+        let full = b.import_signature(full);
+        let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_IN_FULL);
+        b.ins().call_indirect(full, callee, &[func, args, results]);
+        let values: Vec<Value> = (ty.results().iter().enumerate())
+            .map(|(i, ty)| load_payload(b, *ty, results, i))
+            .collect();
+        b.ins().return_(&values);
+    })
+}
+
+/// The code of host functions of type `ty` that are C functions of `wasm.h`: lays arguments out,
+/// calls the function with vectors of them and of room for the results, and takes those.
+pub(super) fn callback(
+    compiler: &Compiler,
+    ty: &FuncType,
+    with_env: bool,
+) -> Result<Template, CompileError> {
+    require(!ty.has_refs() && !ty.has_vectors())?;
+    let isa = &*compiler.isa;
+    let (takes, returns) = (ty.params().len(), ty.results().len());
+    let template = build(isa, signature(ty), |b, params| {
+        let vmctx = params[0];
+        let trusted = MemFlagsData::trusted();
+        let args = array(b, takes);
+        for (i, (value, ty)) in params[1..].iter().zip(ty.params()).enumerate() {
+            store_payload(b, *value, args, i);
+            store_kind(b, *ty, args, i);
+        }
+        let results = array(b, returns);
+        for i in 0..returns {
+            // What the callback does not set shows as a wrong kind.
+            let zero = b.ins().iconst(types::I64, 0);
+            store_payload(b, zero, results, i);
+            store_kind(b, ValType::Ref(RefType::EXTERN), results, i);
+        }
+        let vecs = StackSlotData::new(StackSlotKind::ExplicitSlot, 32, 3);
+        let vecs = b.create_sized_stack_slot(vecs);
+        for (at, count, array) in [(0, takes, args), (16, returns, results)] {
+            let count = b.ins().iconst(POINTER, count as i64);
+            b.ins().stack_store(POINTER, count, vecs, at);
+            b.ins().stack_store(POINTER, array, vecs, at + 8);
+        }
+        let arg_vec = b.ins().stack_addr(POINTER, vecs, 0);
+        let result_vec = b.ins().stack_addr(POINTER, vecs, 16);
+
+        let mut sig = Signature::new(isa::host_call_conv(isa));
+        sig.params.extend(vec![AbiParam::new(POINTER); 2 + usize::from(with_env)]);
+        sig.returns.push(AbiParam::new(POINTER));
+        let exit = Exit::begin(b, vmctx);
+        let trap = exit.call(b, sig, with_env, &[arg_vec, result_vec])[0];
+        let mut special = trap;
+        for (i, ty) in ty.results().iter().enumerate() {
+            let got = b.ins().load(types::I8, trusted, results, (i * SLOT + KIND) as i32);
+            let got = b.ins().uextend(POINTER, got);
+            let other = b.ins().bxor_imm_u(got, i64::from(kind(*ty)));
+            special = b.ins().bor(special, other);
+        }
+        exit.end(b, isa, special, trap, results);
+        let results: Vec<Value> = (ty.results().iter().enumerate())
+            .map(|(i, ty)| load_payload(b, *ty, results, i))
+            .collect();
+        b.ins().return_(&results);
+    })?;
+    with_frame_check(isa, ty, template)
+}
+
+/// The code of host functions of type `ty` that are C functions of `tenon.h`: calls the function with
+/// an environment, an array of arguments without kinds, and one of as many zeros as it has results.
+pub(super) fn raw_callback(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
+    require(!ty.has_refs())?;
+    let isa = &*compiler.isa;
+    let template = build(isa, signature(ty), |b, params| {
+        let flags = MemFlagsData::new().with_notrap();
+        let args = array(b, ty.params().len());
+        for (i, value) in params[1..].iter().enumerate() {
+            b.ins().store(flags, *value, args, (i * SLOT) as i32);
+        }
+        let results = array(b, ty.results().len());
+        for i in 0..ty.results().len() {
+            for half in [0, SLOT / 2] {
+                let zero = b.ins().iconst(types::I64, 0);
+                b.ins().store(flags, zero, results, (i * SLOT + half) as i32);
+            }
+        }
+        let mut sig = Signature::new(isa::host_call_conv(isa));
+        sig.params.extend([AbiParam::new(POINTER); 3]);
+        sig.returns.push(AbiParam::new(POINTER));
+        let exit = Exit::begin(b, params[0]);
+        let trap = exit.call(b, sig, true, &[args, results])[0];
+        exit.end(b, isa, trap, trap, results);
+        let results: Vec<Value> = (ty.results().iter().enumerate())
+            .map(|(i, ty)| b.ins().load(clif_type(*ty), flags, results, (i * SLOT) as i32))
+            .collect();
+        b.ins().return_(&results);
+    })?;
+    with_frame_check(isa, ty, template)
+}
+
+/// The code of host functions of type `ty` that are C functions with plain values. Such a function
+/// ends execution by a trap that it leaves in the store.
+pub(super) fn import(
+    compiler: &Compiler,
+    ty: &FuncType,
+    with_env: bool,
+) -> Result<Template, CompileError> {
+    require(!ty.has_refs() && !ty.has_vectors() && ty.results().len() <= 1)?;
+    let isa = &*compiler.isa;
+    let template = build(isa, signature(ty), |b, params| {
+        let exit = Exit::begin(b, params[0]);
+        let results = exit.call(b, native(isa, ty, with_env), with_env, &params[1..]);
+        let trusted = MemFlagsData::trusted();
+        let waiting = b.ins().load(types::I32, trusted, exit.store, offset::STORE_TRAP_WAITING);
+        let waiting = b.ins().uextend(POINTER, waiting);
+        let null = b.ins().iconst(POINTER, 0);
+        exit.end(b, isa, waiting, null, null);
+        b.ins().return_(&results);
+    })?;
+    with_frame_check(isa, ty, template)
+}
+
+/// An entry that no other is around on its thread.
+struct Entry {
+    store: Value,
+    thread: Value,
+    activation: Value,
+    witness: ir::StackSlot,
+}
+
+impl Entry {
+    /// Notes that wasm is entered for a function of type `ty`; goes to `unusual`, with nothing
+    /// changed, if the runtime has to look at something first.
+    fn begin(b: &mut FunctionBuilder, store: Value, ty: &FuncType, unusual: Block) -> Entry {
+        let trusted = MemFlagsData::trusted();
+        let thread = hole(b, Hole::Thread);
+        let unprepared = b.ins().icmp_imm_u(IntCC::Equal, thread, 0);
+        leave_if(b, unprepared, unusual);
+        // Another entry on this thread or into this store, or anything else.
+        let running = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+        let innermost = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
+        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
+        let any = b.ins().bor(running, innermost);
+        let any = b.ins().bor(any, waiting);
+        leave_if(b, any, unusual);
+
+        // The stack has to be the thread's own, and to have room for this frame and the callee's
+        // arguments; what the callee needs itself it compares with the limit.
+        let needed = array_size(ty.params().len() + ty.results().len()) + 1024;
+        let sp = b.ins().get_stack_pointer(POINTER);
+        let floor = b.ins().load(POINTER, trusted, thread, offset::THREAD_FLOOR);
+        let span = b.ins().load(POINTER, trusted, thread, offset::THREAD_SPAN);
+        let above = b.ins().isub(sp, floor);
+        let above = b.ins().iadd_imm_s(above, -(needed as i64));
+        let most = b.ins().iadd_imm_s(span, -(needed as i64));
+        let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, most);
+        leave_if(b, elsewhere, unusual);
+        set_stack_limit(b, store, floor);
+
+        let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
+        let witness = begin_witness(b, activation, offset::ACTIVATION_WITNESS);
+        b.ins().store(trusted, store, activation, offset::ACTIVATION_STORE);
+        b.ins().store(trusted, activation, thread, offset::THREAD_ACTIVATION);
+        b.ins().store(trusted, activation, store, offset::STORE_INNERMOST);
+        Entry { store, thread, activation, witness }
+    }
+
+    /// Notes that the entry is over.
+    fn end(&self, b: &mut FunctionBuilder) {
+        let trusted = MemFlagsData::trusted();
+        let null = b.ins().iconst(POINTER, 0);
+        b.ins().stack_store(POINTER, null, self.witness, 0);
+        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
+        b.ins().store(trusted, null, self.store, offset::STORE_INNERMOST);
+    }
+}
+
+/// A call out of wasm.
+struct Exit {
+    vmctx: Value,
+    store: Value,
+    activation: Value,
+    witness: ir::StackSlot,
+}
+
+impl Exit {
+    /// Notes where wasm is left.
+    fn begin(b: &mut FunctionBuilder, vmctx: Value) -> Exit {
+        let trusted = MemFlagsData::trusted();
+        let store = super::trampoline::note_exit(b, vmctx);
+        let activation = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
+        let witness = begin_witness(b, activation, offset::ACTIVATION_OUTSIDE);
+        Exit { vmctx, store, activation, witness }
+    }
+
+    /// Calls the C function of the context; its results.
+    fn call(
+        &self,
+        b: &mut FunctionBuilder,
+        sig: Signature,
+        with_env: bool,
+        args: &[Value],
+    ) -> Vec<Value> {
+        let trusted = MemFlagsData::trusted();
+        let sig = b.import_signature(sig);
+        let callee = b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_FUNCTION);
+        let mut all = Vec::with_capacity(args.len() + 1);
+        if with_env {
+            all.push(b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_ENV));
+        }
+        all.extend(args);
+        let call = b.ins().call_indirect(sig, callee, &all);
+        b.inst_results(call).to_vec()
+    }
+
+    /// Notes that wasm goes on. If `special` is not 0, or the host has left entries by jumping,
+    /// the runtime gets what was returned first, and may end execution.
+    fn end(
+        &self,
+        b: &mut FunctionBuilder,
+        isa: &dyn TargetIsa,
+        special: Value,
+        returned: Value,
+        results: Value,
+    ) {
+        let trusted = MemFlagsData::trusted();
+        let thread = b.ins().load(POINTER, trusted, self.activation, offset::ACTIVATION_THREAD);
+        let newest = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+        let jumped = b.ins().bxor(newest, self.activation);
+        let special = b.ins().bor(special, jumped);
+        let (finish, failed, done) = (cold_block(b), cold_block(b), b.create_block());
+        b.ins().brif(special, finish, &[], done, &[]);
+
+        b.switch_to_block(finish);
+        let mut sig = Signature::new(isa::host_call_conv(isa));
+        sig.params.extend([AbiParam::new(POINTER); 3]);
+        sig.returns.push(AbiParam::new(types::I32));
+        let sig = b.import_signature(sig);
+        let callee = b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_CALL);
+        let call = b.ins().call_indirect(sig, callee, &[self.vmctx, returned, results]);
+        let status = b.inst_results(call)[0];
+        b.ins().brif(status, failed, &[], done, &[]);
+
+        b.switch_to_block(failed);
+        self.end_witness(b);
+        env::call_libcall(b, isa, self.vmctx, Libcall::raise_host_error, &[]);
+        b.ins().trap(env::UNREACHED);
+
+        b.switch_to_block(done);
+        self.end_witness(b);
+    }
+
+    fn end_witness(&self, b: &mut FunctionBuilder) {
+        let null = b.ins().iconst(POINTER, 0);
+        b.ins().stack_store(POINTER, null, self.witness, 0);
+        let trusted = MemFlagsData::trusted();
+        b.ins().store(trusted, null, self.activation, offset::ACTIVATION_OUTSIDE);
+    }
+}
+
+/// Makes a witness in this frame, and notes its address at an offset in the activation.
+fn begin_witness(b: &mut FunctionBuilder, activation: Value, offset: i32) -> ir::StackSlot {
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3);
+    let slot = b.create_sized_stack_slot(slot);
+    let address = b.ins().stack_addr(POINTER, slot, 0);
+    let disguise = b.ins().iconst(POINTER, WITNESS as i64);
+    let word = b.ins().bxor(address, disguise);
+    b.ins().stack_store(POINTER, word, slot, 0);
+    b.ins().store(MemFlagsData::trusted(), address, activation, offset);
+    slot
+}
+
+/// The signature of a C function with the plain values of `ty`.
+fn native(isa: &dyn TargetIsa, ty: &FuncType, with_env: bool) -> Signature {
+    let mut sig = Signature::new(isa::host_call_conv(isa));
+    sig.params.extend(with_env.then_some(AbiParam::new(POINTER)));
+    sig.params.extend(ty.params().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    sig.returns.extend(ty.results().iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    sig
+}
+
+/// What is filled in before the code runs.
+fn hole(b: &mut FunctionBuilder, hole: Hole) -> Value {
+    let name = ir::UserExternalName::new(0, hole as u32);
+    let name = b.func.declare_imported_user_function(name);
+    let symbol = b.create_global_value(GlobalValueData::Symbol {
+        name: ir::ExternalName::user(name),
+        offset: ir::immediates::Imm64::new(0),
+        colocated: false,
+        tls: false,
+    });
+    b.ins().symbol_value(POINTER, symbol)
+}
+
+fn zero(b: &mut FunctionBuilder, ty: ValType) -> Value {
+    match clif_type(ty) {
+        types::F32 => b.ins().f32const(0.0),
+        types::F64 => b.ins().f64const(0.0),
+        integer => b.ins().iconst(integer, 0),
+    }
+}
+
+fn cold_block(b: &mut FunctionBuilder) -> Block {
+    let block = b.create_block();
+    b.set_cold_block(block);
+    block
+}
+
+/// Goes to `block` if the condition is not 0, and on otherwise.
+fn leave_if(b: &mut FunctionBuilder, condition: Value, block: Block) {
+    let next = b.create_block();
+    b.ins().brif(condition, block, &[], next, &[]);
+    b.switch_to_block(next);
+}
+
+fn return_status(b: &mut FunctionBuilder, status: u32) {
+    let status = b.ins().iconst(types::I32, i64::from(status));
+    b.ins().return_(&[status]);
+}
+
+const _: () = assert!(PAYLOAD == 8 && KIND == 0);
