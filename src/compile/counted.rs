@@ -330,3 +330,61 @@ fn set(t: &mut Translator, local: u32, variable: Variable, counter: Counter) {
     let value = t.b.ins().ireduce(types::I32, number);
     t.set_local(local, value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmparser::BinaryReader;
+
+    #[test]
+    fn turns_are_known_where_a_number_is_reached() {
+        assert_eq!(Until::Not(0).turns(-64, 8), Some(8));
+        assert_eq!(Until::Not(-5).turns(65535, -5), Some(13108));
+        assert_eq!(Until::Not(0).turns(-63, 8), None, "it is passed by");
+        assert_eq!(Until::Not(0).turns(8, 8), None, "it is behind");
+        assert_eq!(Until::Not(8).turns(8, 8), None, "only after all numbers");
+        assert_eq!(Until::Not(8).turns(0, 0), None);
+    }
+
+    #[test]
+    fn turns_are_known_where_a_number_is_passed() {
+        assert_eq!(Until::LessUnsigned(10).turns(-3, 3), Some(5));
+        assert_eq!(Until::LessUnsigned(10).turns(100, 3), Some(1), "the bound is behind");
+        assert_eq!(Until::LessUnsigned(10).turns(-30, 3), None, "below zero is large");
+        assert_eq!(Until::LessUnsigned(-10).turns(0, 3), None, "a bound that is large");
+        assert_eq!(Until::LessSigned(10).turns(-30, 3), Some(14));
+        assert_eq!(Until::LessSigned(10).turns(0, -3), None);
+        assert_eq!(Until::LessSigned(i32::MAX).turns(0, 2), None, "it may go round");
+    }
+
+    fn find(code: &[u8]) -> Loops {
+        let bytes = [&[0][..], code, &[0x0b]].concat();
+        let body = FunctionBody::new(BinaryReader::new(&bytes, 0));
+        super::find(&body).expect("the body is well-formed")
+    }
+
+    /// `loop`, `local.get 0`, `i32.const 8`, `i32.add`, `local.tee 0`, `br_if 0`, `end`.
+    const COUNTS: [u8; 12] = [0x03, 0x40, 0x20, 0, 0x41, 8, 0x6a, 0x22, 0, 0x0d, 0, 0x0b];
+
+    #[test]
+    fn loops_count_what_they_write_once() {
+        let loops = find(&COUNTS);
+        let counting = loops[&1].counting.as_ref().expect("it counts");
+        assert_eq!((counting.steps.len(), counting.steps[0].by), (1, 8));
+        let around = [&[0x03, 0x40][..], &COUNTS, &COUNTS[2..]].concat();
+        let loops = find(&around);
+        assert!(loops[&3].counting.is_some());
+        assert!(loops[&1].counting.is_none(), "what the inner loop counts is written often");
+        let twice = [&COUNTS[..2], &[0x41, 0, 0x21, 0], &COUNTS[2..]].concat();
+        assert!(find(&twice)[&1].counting.is_none());
+        let branches = [&COUNTS[..2], &[0x41, 0, 0x0d, 0], &COUNTS[2..]].concat();
+        assert!(find(&branches)[&1].counting.is_none());
+    }
+
+    #[test]
+    fn loops_around_many_others_are_left_out() {
+        let loops = [[0x03, 0x40].repeat(60), COUNTS.to_vec(), [0x0b].repeat(60)].concat();
+        let loops = find(&loops);
+        assert!(loops.contains_key(&121) && !loops.contains_key(&1));
+    }
+}
