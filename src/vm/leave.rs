@@ -74,6 +74,7 @@ impl<'a> HostCall<'a> {
 
     /// The instance whose code has called, if wasm has called.
     pub fn caller(&self) -> Option<Handle> {
+        enter::forget_jumped_over();
         trap::caller(self.store)
     }
 }
@@ -180,22 +181,8 @@ where
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
     let call = HostCall { store, signature: func.ty.signature(), args, results };
-    let witness = Witness::new();
-    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let activation = unsafe {
-        let activation = (*arch::thread()).activation();
-        (*activation).set_outside(witness.begin());
-        activation
-    };
-    let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
-    // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
-    unsafe {
-        if (*arch::thread()).activation() != activation {
-            enter::forget_abandoned(activation);
-        }
-        (*activation).set_outside(ptr::null());
-    }
-    drop(witness);
+    // SAFETY: wasm has called.
+    let result = unsafe { outside(|| catch_unwind(AssertUnwindSafe(|| body(&call)))) };
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
@@ -208,11 +195,13 @@ where
     1
 }
 
-/// Does what may free something, or run the embedder's code, in the course of a libcall.
+/// Does what may free something, or run the embedder's code, in the course of a host call or a libcall.
+/// The body does not unwind.
 ///
 /// # Safety
 ///
-/// Called by a libcall, that is inside an entry.
+/// Called by what wasm has called, that is inside an entry.
+#[inline]
 pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
     let witness = Witness::new();
     // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
@@ -220,8 +209,14 @@ pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: activations live as long as their thread.
     unsafe { (*activation).set_outside(witness.begin()) };
     let result = body();
-    // SAFETY: as above.
-    unsafe { (*activation).set_outside(ptr::null()) };
+    // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
+    unsafe {
+        if (*arch::thread()).activation() != activation {
+            enter::forget_abandoned(activation);
+        }
+        (*activation).set_outside(ptr::null());
+    }
+    drop(witness);
     result
 }
 
