@@ -146,6 +146,21 @@ typedef struct tenon_definition_t {
   const tenon_field_t* fields;
 } tenon_definition_t;
 
+/* When functions are compiled. Modules are validated whole when they are made in any case. */
+typedef uint8_t tenon_compilation_t;
+enum tenon_compilation_enum {
+  /* Small modules as TENON_COMPILATION_EAGER says, others as TENON_COMPILATION_AHEAD. */
+  TENON_COMPILATION_ADAPTIVE = 0,
+  /* All when the module is made, in parallel. */
+  TENON_COMPILATION_EAGER = 1,
+  /* Each when it is called for the first time. */
+  TENON_COMPILATION_LAZY = 2,
+  /* Each when it is called for the first time, or before: threads compile what functions call
+   * while these run. The threads belong to the engine; they take no signals, and end when there is
+   * nothing to do. */
+  TENON_COMPILATION_AHEAD = 3,
+};
+
 /* What a reference refers to. */
 typedef uint8_t tenon_ref_kind_t;
 enum tenon_ref_kind_enum {
@@ -182,6 +197,10 @@ typedef union tenon_raw_t {
 typedef wasm_trap_t* (*tenon_raw_callback_t)(
   void* env, const tenon_raw_t args[], tenon_raw_t results[]
 );
+
+/* A C function of any type; it is cast to its own before it is called. `i32` is int32_t there, `i64`
+ * is int64_t, `f32` is float, `f64` is double; without a result it is void. */
+typedef void (*tenon_native_t)(void);
 
 /* Tags and exceptions are references as those of wasm.h are, with the same functions. Exceptions
  * have no host info. */
@@ -402,8 +421,21 @@ tenon_error_code_t tenon_config_relaxed_simd_deterministic_set(wasm_config_t *co
 WASM_API_EXTERN tenon_error_code_t tenon_config_baseline_cpu_set(wasm_config_t *config, bool on);
 
 /*
+ Sets when functions are compiled: `TENON_COMPILATION_ADAPTIVE` by default.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_compilation_set(wasm_config_t *config,
+                                                tenon_compilation_t when);
+
+/*
  Sets whether each function is compiled when it is called for the first time, instead of all when
- their module is made. Off by default.
+ their module is made: `TENON_COMPILATION_LAZY` or `TENON_COMPILATION_EAGER`.
 
  Ownership: borrows the settings.
 
@@ -454,6 +486,39 @@ WASM_API_EXTERN void tenon_store_collect(wasm_store_t *store);
 WASM_API_EXTERN
 wasm_module_t *tenon_module_new_wat(wasm_store_t *store,
                                     const wasm_byte_vec_t *text);
+
+/*
+ Writes what `wasm_module_serialize` returns to a file, for `tenon_module_deserialize_file`. A file
+ of this name is replaced, which modules that have been made of it do not notice.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The module is live or null, the path is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_module_serialize_file(const wasm_module_t *module,
+                                               const char *path);
+
+/*
+ Makes a module of a file that `tenon_module_serialize_file` has written, or of one with the
+ bytes of `wasm_module_serialize`. The file is used where it is: what is not needed of it is not
+ read, and processes that use the same file share its memory. Returns null when the file cannot
+ be read, or as `wasm_module_deserialize` does.
+
+ For as long as the module, or an instance of it, is there, nobody may write to the file or make
+ it shorter; a process that runs code of such a file ends by SIGBUS. The file may be removed, and
+ replaced by another of its name.
+
+ Ownership: borrows both; the caller owns the result and releases it with `wasm_module_delete`.
+
+ # Safety
+
+ The store is live or null, the path is terminated by a zero byte or null, and the file is
+ trusted.
+ */
+WASM_API_EXTERN wasm_module_t *tenon_module_deserialize_file(wasm_store_t *store, const char *path);
 
 /*
  Translates text in the text format to the binary format; bytes in the binary format are copied.
@@ -1652,6 +1717,103 @@ WASM_API_EXTERN
 tenon_error_code_t tenon_object_set_raw(wasm_ref_t *reference,
                                         size_t index,
                                         const tenon_raw_t *value);
+
+/*
+ Returns the C function that calls a function of numbers with at most one result; the same each
+ time. Returns null when an argument is, or the function's type is not `type`, so that what the
+ pointer is cast to fits whatever module the function is of.
+
+ The pointer can be called by the thread that may use the store, as long as there is a handle to
+ the function or to its instance; it keeps nothing alive itself. A call that traps returns zero,
+ and the trap waits in the store: see `tenon_store_take_trap`.
+
+ Ownership: borrows both; the pointer goes with the function.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN
+tenon_native_t tenon_func_pointer(const wasm_func_t *func,
+                                  const wasm_functype_t *ty);
+
+/*
+ Makes a function of a C function that gets the parameters of a type of numbers and returns its
+ result, of which there is at most one. A call costs little more than one in C. To end execution
+ by a trap, the function leaves one in the store by `tenon_store_put_trap` and returns anything.
+ It may leave by `longjmp`; an exception of C++ that it does not catch itself ends the process.
+ Returns null when an argument is, or the type does not fit.
+
+ Ownership: borrows store and type; the caller owns the result and releases it with
+ `wasm_func_delete`.
+
+ # Safety
+
+ Store and type are live or null; the function is of the type.
+ */
+WASM_API_EXTERN
+wasm_func_t *tenon_func_new_native(wasm_store_t *store,
+                                   const wasm_functype_t *ty,
+                                   tenon_native_t function);
+
+/*
+ As `tenon_func_new_native`, for a C function that gets an environment, which may be null, before
+ the parameters. The finalizer, unless it is null, runs when nothing can call the function any
+ more. Returns null when store, type or function are, or the type does not fit; the finalizer has
+ run then.
+
+ Ownership: borrows store and type, takes the environment over; the caller owns the result and
+ releases it with `wasm_func_delete`.
+
+ # Safety
+
+ Store and type are live or null; the function is of the type, with a pointer before it.
+ */
+WASM_API_EXTERN
+wasm_func_t *tenon_func_new_native_with_env(wasm_store_t *store,
+                                            const wasm_functype_t *ty,
+                                            tenon_native_t function,
+                                            void *env,
+                                            void (*finalizer)(void*));
+
+/*
+ Takes the trap that waits in a store; null when none does. A trap waits after a call by a pointer
+ of `tenon_func_pointer` has trapped, or after `tenon_store_put_trap`. While one waits, calls by
+ such pointers do nothing and return zero, so that several can be made before a trap is looked
+ for. If it still waits when a function of `tenon_func_new_native` returns to wasm, execution ends
+ by it.
+
+ Ownership: borrows the store; the caller owns the trap.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN wasm_trap_t *tenon_store_take_trap(wasm_store_t *store);
+
+/*
+ Lets a trap wait in a store, see `tenon_store_take_trap`. If one waits already, that one stays
+ and this one is deleted.
+
+ Ownership: borrows the store, takes the trap.
+
+ # Safety
+
+ The pointers are live or null.
+ */
+WASM_API_EXTERN void tenon_store_put_trap(wasm_store_t *store, wasm_trap_t *trap);
+
+/*
+ Returns the address of a word that is not 0 while a trap waits in the store, so that looking for
+ one costs one load. Returns null when the store is.
+
+ Ownership: borrows the store; the word goes with it.
+
+ # Safety
+
+ The pointer is live or null.
+ */
+WASM_API_EXTERN const uint32_t *tenon_store_trap_waiting(const wasm_store_t *store);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,7 +1,7 @@
 /* What the test programs share. A program proves its sentences with `check`, and returns
  * `done()`: 0 if all held. With TEST_EXPLICIT_CHECKS=1 in the environment the engines check
- * everything by code, so that valgrind sees no fault; TEST_LAZY=1 compiles functions on their
- * first call. */
+ * everything by code, so that valgrind sees no fault; TEST_COMPILATION says when functions are
+ * compiled: adaptive, eager, lazy or ahead. */
 
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -58,11 +58,20 @@ static inline size_t rounds(size_t usually, size_t under_valgrind) {
   return is_set("TEST_VALGRIND") ? under_valgrind : usually;
 }
 
+/* Sets when functions are compiled, as the environment wants it. */
+static inline void test_compilation(wasm_config_t* config) {
+  const char* const names[] = {"adaptive", "eager", "lazy", "ahead"};
+  const char* wanted = getenv("TEST_COMPILATION");
+  for (uint8_t i = 0; wanted && i < sizeof names / sizeof *names; i++) {
+    if (strcmp(wanted, names[i]) == 0) tenon_config_compilation_set(config, i);
+  }
+}
+
 /* Settings as the environment wants them. */
 static inline own wasm_config_t* test_config(void) {
   wasm_config_t* config = wasm_config_new();
   tenon_config_explicit_checks_set(config, is_set("TEST_EXPLICIT_CHECKS"));
-  tenon_config_lazy_compilation_set(config, is_set("TEST_LAZY"));
+  test_compilation(config);
   return config;
 }
 

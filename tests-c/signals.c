@@ -83,7 +83,7 @@ static own wasm_trap_t* access_page(const wasm_val_vec_t* args, wasm_val_vec_t* 
 static void start_up(bool explicit_checks) {
   wasm_config_t* config = wasm_config_new();
   tenon_config_explicit_checks_set(config, explicit_checks);
-  tenon_config_lazy_compilation_set(config, is_set("TEST_LAZY"));
+  test_compilation(config);
   engine = wasm_engine_new_with_config(config);
   store = wasm_store_new(engine);
   wasm_func_t* host = func_of_type(store, wasm_functype_new_0_0(), access_page);

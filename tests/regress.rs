@@ -7,8 +7,12 @@ use std::thread;
 
 use tenon::{Config, Engine, Error, Instance, Module, Store, TrapCode, Val};
 
-const MODES: [&[&str]; 4] =
-    [&[], &["--explicit-checks", "--lazy"], &["--memory-reservation", "0"], &["--collect-always"]];
+const MODES: [&[&str]; 4] = [
+    &["--compilation=ahead"],
+    &["--explicit-checks", "--lazy"],
+    &["--memory-reservation", "0"],
+    &["--collect-always"],
+];
 
 #[test]
 fn scripts_pass() {

@@ -128,10 +128,12 @@ fn shipped() -> Vec<(&'static str, Vec<TestFile<'static>>)> {
 const COLLECTING: &[&str] = &["--collect-always"];
 
 /// The modes of the engine: a name, and what makes `tenon wast` run in it.
-const MODES: [(&str, &[&str]); 8] = [
+const MODES: [(&str, &[&str]); 10] = [
     ("guard pages", &[]),
     ("explicit checks", &["--explicit-checks"]),
     ("checked, memories that move", &["--memory-reservation", "100000"]),
+    ("eager", &["--compilation=eager"]),
+    ("ahead", &["--compilation=ahead"]),
     ("lazy", &["--lazy"]),
     ("lazy, explicit checks", &["--lazy", "--explicit-checks"]),
     ("with fuel and interrupts", &["--metered", "--interruptible"]),

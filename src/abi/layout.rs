@@ -18,7 +18,7 @@ pub struct VMContext {
     pub magic: u64,
     /// The store that the context belongs to.
     pub store: *mut VMStore,
-    /// The address of each libcall, in the order of the `Libcall` enum.
+    /// The address of each libcall and then of each routine, in the order of their enums.
     pub libcalls: *const usize,
     /// The canonical type of each of the module's types.
     pub types: *const *const VMType,
@@ -109,8 +109,10 @@ pub struct VMThread {
     pub outermost: *mut VMActivation,
     /// The lowest address that wasm's stack pointer may have on the thread's own stack.
     pub floor: usize,
-    /// Bytes from `floor` on in which a stack pointer is surely on the thread's own stack.
-    pub span: usize,
+    /// The lowest stack pointer with which entries may be direct: they need some stack themselves.
+    pub direct_floor: usize,
+    /// Bytes from there to the end of the thread's own stack.
+    pub direct_span: usize,
 }
 
 /// One entry into wasm. Traps resume at what the entry trampoline has noted here.
@@ -126,6 +128,8 @@ pub struct VMActivation {
     pub thread: *mut VMThread,
     /// The store that was entered.
     pub store: *const VMStore,
+    /// The lowest address that the stack pointer may have, however much stack wasm may use.
+    pub floor: usize,
     /// The witness in the frame that has entered, see [`WITNESS`].
     pub witness: *const usize,
     /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
@@ -280,8 +284,10 @@ pub mod offset {
     pub const THREAD_OUTERMOST: i32 = offset_of!(VMThread, outermost) as i32;
     /// [`VMThread::floor`].
     pub const THREAD_FLOOR: i32 = offset_of!(VMThread, floor) as i32;
-    /// [`VMThread::span`].
-    pub const THREAD_SPAN: i32 = offset_of!(VMThread, span) as i32;
+    /// [`VMThread::direct_floor`].
+    pub const THREAD_DIRECT_FLOOR: i32 = offset_of!(VMThread, direct_floor) as i32;
+    /// [`VMThread::direct_span`].
+    pub const THREAD_DIRECT_SPAN: i32 = offset_of!(VMThread, direct_span) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
     /// [`VMStore::exit_fp`].
@@ -328,6 +334,8 @@ pub mod offset {
     pub const ACTIVATION_THREAD: i32 = offset_of!(VMActivation, thread) as i32;
     /// [`VMActivation::store`].
     pub const ACTIVATION_STORE: i32 = offset_of!(VMActivation, store) as i32;
+    /// [`VMActivation::floor`].
+    pub const ACTIVATION_FLOOR: i32 = offset_of!(VMActivation, floor) as i32;
     /// [`VMActivation::witness`].
     pub const ACTIVATION_WITNESS: i32 = offset_of!(VMActivation, witness) as i32;
     /// [`VMActivation::outside`].

@@ -287,24 +287,26 @@ pub unsafe extern "C" fn wasm_func_call(
     args: Option<&wasm_val_vec_t>,
     results: *mut wasm_val_vec_t,
 ) -> Option<Box<wasm_trap_t>> {
-    let array = |vec: Option<&wasm_val_vec_t>| match vec {
-        Some(vec) => (vec.data, vec.size),
-        None => (std::ptr::null_mut(), 0),
+    // SAFETY: the contract of this function; values of numbers have the layout of slots. The host
+    // functions that are called may delete this one: nothing holds on to it.
+    let call = unsafe {
+        let ((args, arg_count), (results, room)) = (array(args), array(results.as_ref()));
+        func.as_ref().map(|func| {
+            let callee = func.func().callee();
+            callee.call_directly((args.cast(), arg_count), (results.cast(), room))
+        })
     };
-    // SAFETY: the contract of this function. The host functions that are called may delete this one:
-    // nothing holds on to it.
-    let ((args, arg_count), (results, room)) = (array(args), array(unsafe { results.as_ref() }));
-    // SAFETY: as above.
-    let direct = unsafe { func.as_ref() }.map(|func| {
-        let callee = func.func().callee();
-        // SAFETY: as above; values of numbers have the layout of slots.
-        (callee, unsafe { callee.call_directly((args.cast(), arg_count), (results.cast(), room)) })
-    });
-    match direct {
-        Some((_, call)) if call.is_done() => None,
+    match call {
+        Some(call) if call.is_done() => None,
         // SAFETY: the contract of this function.
-        _ => unsafe { call_in_full(func, direct, (args, arg_count), (results, room)) },
+        call => unsafe { call_in_full(func, args, results, call) },
     }
+}
+
+/// The buffer of a vector, and its size.
+#[inline]
+fn array(vec: Option<&wasm_val_vec_t>) -> (*mut wasm_val_t, usize) {
+    vec.map_or((std::ptr::null_mut(), 0), |vec| (vec.data, vec.size))
 }
 
 /// Ends a call that has been made directly, or makes it if it has not.
@@ -315,17 +317,20 @@ pub unsafe extern "C" fn wasm_func_call(
 #[cold]
 unsafe fn call_in_full(
     func: *const wasm_func_t,
-    direct: Option<(Callee, DirectCall)>,
-    (args, arg_count): (*const wasm_val_t, usize),
-    (results, room): (*mut wasm_val_t, usize),
+    args: Option<&wasm_val_vec_t>,
+    results: *mut wasm_val_vec_t,
+    direct: Option<DirectCall>,
 ) -> Option<Box<wasm_trap_t>> {
     guard(None, || {
-        if let Some((callee, call)) = direct {
+        if let Some(call) = direct {
             // SAFETY: the caller's contract.
-            if let Some(outcome) = unsafe { callee.end(call, raised) } {
+            if let Some(outcome) = unsafe { Callee::end(call, raised) } {
                 return outcome.err();
             }
         }
+        // SAFETY: the caller's contract.
+        let ((args, arg_count), (results, room)) =
+            (array(args), array(unsafe { results.as_ref() }));
         // SAFETY: the caller's contract: nothing has happened yet.
         let func = unsafe { func.as_ref() }.or_null_error("the function")?.func();
         let numeric = func.is_numeric();

@@ -21,6 +21,7 @@ impl Object {
     }
 
     /// The handle.
+    #[inline]
     pub(super) fn handle(&self) -> &Handle {
         &self.0
     }
@@ -81,6 +82,12 @@ macro_rules! handle {
             #[allow(dead_code, reason = "some are only ever cast to")]
             pub(super) fn boxed(handle: &Handle) -> Box<$name> {
                 Box::new($name(Object::new(handle.clone())))
+            }
+
+            /// The owner of this handle to this kind of thing.
+            #[allow(dead_code, reason = "some are only ever cast to")]
+            pub(super) fn owning(handle: Handle) -> Box<$name> {
+                Box::new($name(Object::new(handle)))
             }
 
             /// The object.
@@ -232,6 +239,7 @@ macro_rules! typed {
     ($($name:ident $method:ident $ty:ident;)*) => {$(
         impl $name {
             /// The engine's handle.
+            #[inline]
             pub(super) fn $method(&self) -> &$ty {
                 $ty::of(self.0.handle()).expect("the type of a reference is that of its object")
             }

@@ -40,6 +40,10 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, Comp
         for (i, ty) in ty.params().iter().enumerate() {
             call_args.push(load_payload(b, *ty, args, i));
         }
+        let trusted = MemFlagsData::trusted();
+        let store = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_STORE);
+        let floor = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_FLOOR);
+        set_stack_limit(b, store, floor);
         let (values, trapped) = call_in(b, ty, code, &call_args, activation);
         for (i, value) in values.into_iter().enumerate() {
             store_payload(b, value, results, i);
@@ -51,6 +55,17 @@ pub(super) fn entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, Comp
         let one = b.ins().iconst(types::I32, 1);
         b.ins().return_(&[one]);
     })
+}
+
+/// Lets the functions that are called from here use as much stack as the store may, above `floor`:
+/// counted from this frame, so that it is the same whichever way wasm is entered.
+pub(super) fn set_stack_limit(b: &mut FunctionBuilder, store: Value, floor: Value) {
+    let trusted = MemFlagsData::trusted();
+    let sp = b.ins().get_stack_pointer(POINTER);
+    let max = b.ins().load(POINTER, trusted, store, offset::STORE_MAX_STACK);
+    let limit = b.ins().isub(sp, max);
+    let limit = b.ins().smax(limit, floor);
+    b.ins().store(trusted, limit, store, offset::STORE_STACK_LIMIT);
 }
 
 /// Calls `code`, a function of type `ty`, from the host, after noting in the activation how to get

@@ -34,14 +34,19 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// When functions are compiled.
+/// When functions are compiled. Modules are validated whole when they are made in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Compilation {
-    /// All of them when the module is made.
+    /// Small modules as [`Compilation::Eager`] says, others as [`Compilation::Ahead`].
     #[default]
+    Adaptive,
+    /// All when the module is made, in parallel.
     Eager,
     /// Each when it is called for the first time.
     Lazy,
+    /// Each when it is called for the first time, or before: threads compile what functions call
+    /// while these run. The threads belong to the engine; they end when there is nothing to do.
+    Ahead,
 }
 
 impl Default for Config {

@@ -10,11 +10,13 @@ macro_rules! entities {
 
         impl $name {
             /// The same as a handle to any kind of entity.
+            #[inline]
             pub fn handle(&self) -> &$crate::vm::store::Handle {
                 &self.0
             }
 
             /// The handle as one to this kind of entity, if it is.
+            #[inline]
             pub fn of(handle: &$crate::vm::store::Handle) -> Option<&$name> {
                 if handle.kind() != $crate::vm::store::EntityKind::$kind {
                     return None;

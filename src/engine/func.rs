@@ -11,7 +11,7 @@ use super::{Error, Memory, Trap};
 use crate::abi::layout::{VMFuncRef, entered};
 use crate::abi::signature::{PAYLOAD, SLOT, array_size, kind};
 use crate::vm;
-use crate::vm::enter::{enter, enter_directly};
+use crate::vm::enter::{direct_entry, enter, enter_directly};
 use crate::vm::leave::HostCall;
 use crate::vm::signature::Signature;
 use crate::vm::types::{Type, TypeRef};
@@ -213,6 +213,7 @@ impl Func {
     }
 
     /// What a call with slots needs of the function.
+    #[inline]
     pub fn callee(&self) -> Callee {
         Callee { func: self.handle().func_ref(), store: NonNull::from(&**self.handle().store()) }
     }
@@ -268,23 +269,25 @@ impl Callee {
     ///
     /// What `on_error` makes of [`Error::Trap`] when the function has trapped.
     pub unsafe fn end<E>(
-        self,
         call: DirectCall,
         on_error: impl FnOnce(&Store, Error) -> E,
     ) -> Option<Result<(), E>> {
         if call.0 == entered::UNUSUAL {
             return None;
         }
-        // SAFETY: what has been there when wasm was entered is alive until `left` is called.
-        let store = unsafe { self.store.as_ref() };
-        let mut outcome = Ok(());
-        if call.0 == entered::TRAPPED {
-            let trap = Trap::from_raised(*vm::enter::raised());
-            outcome = Err(on_error(&Store::of_vm(store), Error::Trap(trap)));
+        // SAFETY: the caller's contract; the store is not used after `left`.
+        unsafe {
+            let (store, raised) = direct_entry();
+            let outcome = match raised {
+                None => Ok(()),
+                Some(raised) => {
+                    let trap = Trap::from_raised(*raised);
+                    Err(on_error(&Store::of_vm(store), Error::Trap(trap)))
+                }
+            };
+            store.left();
+            Some(outcome)
         }
-        // SAFETY: the store is not used after this.
-        unsafe { store.left() };
-        Some(outcome)
     }
 
     /// Calls the function with numbers that lie in slots already; results are written to slots,

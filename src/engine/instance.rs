@@ -1,7 +1,6 @@
 //! Instances, what they export, and handles to anything in a store.
 
 use std::any::Any;
-use std::rc::Rc;
 
 use super::entity::entities;
 use super::module::Module;
@@ -31,13 +30,26 @@ impl Instance {
     /// is of another store, [`Error::Limit`] when there is no memory, [`Error::Trap`] when a
     /// segment does not fit or the start function traps.
     pub fn new(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
+        Instance::with(store, module.clone(), imports)
+    }
+
+    /// As [`Instance::new`], with a handle to the module that becomes the instance's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::new`].
+    pub fn with(store: &Store, module: Module, imports: &[Extern]) -> Result<Instance, Error> {
         instantiate::instantiate(store, module, imports)
+    }
+
+    /// The handle.
+    pub fn into_handle(self) -> Handle {
+        self.0
     }
 
     /// The module.
     pub fn module(&self) -> &Module {
-        let owner: &Rc<dyn Any> = self.vm().owner();
-        owner.downcast_ref().expect("instances are made with their module")
+        self.vm().owner().downcast_ref().expect("instances are made with their module")
     }
 
     /// What it exports, in the module's order.

@@ -58,8 +58,7 @@ impl Store {
     ///
     /// [`Error::Config`] when the engine is not [interruptible](super::Config::interruptible).
     pub fn interrupt_handle(&self) -> Result<InterruptHandle, Error> {
-        self.require_interruptible()?;
-        Ok(InterruptHandle(self.vm().interrupt().clone()))
+        Ok(InterruptHandle(self.require_interruptible()?.clone()))
     }
 
     /// Lets everything that the store runs `after` this time end by the trap
@@ -70,10 +69,9 @@ impl Store {
     /// [`Error::Config`] when the engine is not [interruptible](super::Config::interruptible);
     /// [`Error::Limit`] when the system has no thread that could wait for the deadline.
     pub fn set_deadline(&self, after: Option<Duration>) -> Result<(), Error> {
-        self.require_interruptible()?;
+        let interrupt = self.require_interruptible()?;
         let mut deadline = self.deadline().borrow_mut();
         *deadline = None;
-        let interrupt = self.vm().interrupt();
         interrupt.set_late(false);
         // A time that the clock does not have never comes.
         let Some(time) = after.and_then(|after| Instant::now().checked_add(after)) else {
@@ -97,7 +95,7 @@ impl Store {
     /// The trap that a function of the host should end with because somebody wants execution to
     /// end, if somebody does. The interrupt is fulfilled by it.
     pub fn take_interrupt(&self) -> Option<Trap> {
-        self.vm().interrupt().take().map(Trap::from)
+        self.vm().take_interrupt().map(Trap::from)
     }
 
     /// Whether the engine's code consumes [fuel](super::Config::fuel).
@@ -165,11 +163,9 @@ impl Store {
         }
     }
 
-    fn require_interruptible(&self) -> Result<(), Error> {
-        if self.is_interruptible() {
-            return Ok(());
-        }
-        Err(Error::Config("the engine's code cannot be interrupted: it was not asked for".into()))
+    fn require_interruptible(&self) -> Result<&Arc<Interrupt>, Error> {
+        let message = "the engine's code cannot be interrupted: it was not asked for";
+        self.vm().interrupt().ok_or_else(|| Error::Config(message.to_owned()))
     }
 
     fn require_fuel(&self) -> Result<(), Error> {

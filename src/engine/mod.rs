@@ -4,6 +4,7 @@
 //! Handles to what lives in a [`Store`] are counted: each keeps its store alive, and in it what it
 //! refers to. They belong to one thread, as their store does.
 
+mod ahead;
 mod artifact;
 mod config;
 mod entity;
@@ -19,6 +20,7 @@ mod memory;
 mod module;
 mod native;
 mod object;
+mod preset;
 mod shared;
 mod store;
 mod table;
@@ -28,6 +30,7 @@ mod workers;
 
 use std::sync::Arc;
 
+use ahead::Ahead;
 use limits::Deadlines;
 
 use crate::abi::code::{Crossing, Template};
@@ -35,7 +38,9 @@ use crate::compile::Compiler;
 use crate::vm;
 use crate::vm::memory::MemoryConfig;
 use crate::vm::signature::MakeTrampolines;
+use crate::vm::slots;
 use crate::vm::store::StoreConfig;
+use crate::vm::striped::Striped;
 use crate::vm::types::Types;
 
 pub use config::{Compilation, Config};
@@ -63,15 +68,19 @@ pub use crate::wasm::{
     StructType, SubType, TableType, TrapCode, TypeId, ValType,
 };
 
-/// Settings and code that stores and modules share. Cloning it gives another handle to the same.
+/// Settings and code that stores and modules share. Cloning it gives another handle to the same;
+/// what threads do with theirs costs least as long as the first handle is there.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Striped<Inner>);
 
 struct Inner {
     config: Config,
     compiler: Arc<Compiler>,
     types: Types,
     deadlines: Deadlines,
+    ahead: Ahead,
+    /// Keeps what there is in store for memories.
+    _slots: slots::Users,
 }
 
 impl Engine {
@@ -88,8 +97,10 @@ impl Engine {
             vm::trap::install_signal_handlers();
         }
         let types = Types::new(Box::new(Trampolines(compiler.clone())));
-        let config = config.clone();
-        Ok(Engine(Arc::new(Inner { config, compiler, types, deadlines: Deadlines::default() })))
+        let (config, deadlines, ahead) = (config.clone(), Deadlines::default(), Ahead::default());
+        let _slots = slots::Users::one_more();
+        let inner = Inner { config, compiler, types, deadlines, ahead, _slots };
+        Ok(Engine(Striped::new(inner)))
     }
 
     /// The settings.
@@ -99,7 +110,7 @@ impl Engine {
 
     /// Whether both are the same engine.
     pub fn is(&self, other: &Engine) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
     }
 
     /// What code of this engine depends on: target triple and CPU features, separated by spaces.
@@ -125,6 +136,10 @@ impl Engine {
 
     fn deadlines(&self) -> &Deadlines {
         &self.0.deadlines
+    }
+
+    fn ahead(&self) -> &Ahead {
+        &self.0.ahead
     }
 
     fn store_config(&self) -> StoreConfig {

@@ -2,24 +2,27 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::tiers::Tiers;
-use super::{Compilation, Engine, Error, workers};
+use super::tiers::{self, Tiers};
+use super::{Engine, Error, preset, workers};
+use crate::abi::blob::Blob;
 use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
 use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
-use crate::vm::context::{Image, ImageParts};
+use crate::vm::image::{Image, ImageParts};
+use crate::vm::striped::Striped;
 use crate::wasm::{
     DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, TypeId, ValType,
 };
 
-/// A valid module, compiled or ready to be. Cloning it gives another handle to the same.
+/// A valid module, compiled or ready to be. Cloning it gives another handle to the same; what threads
+/// do with theirs costs least as long as the first handle, or one of [`Module::anchor`], is there.
 #[derive(Clone)]
-pub struct Module(pub(super) Arc<Inner>);
+pub struct Module(pub(super) Striped<Arc<Inner>>);
 
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) info: ModuleInfo,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Blob,
     pub(super) image: Image,
     pub(super) tiers: Tiers,
     names: OnceLock<Names>,
@@ -58,8 +61,8 @@ impl Module {
     /// exceeds what can be compiled, [`Error::Limit`] when there is no memory.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
         let info = parse(engine, bytes)?;
-        let module = Module::with(engine, info, bytes.into(), Tiers::default());
-        if engine.config().compilation == Compilation::Eager {
+        let module = Module::with(engine, info, Blob::new(bytes.to_vec()), Tiers::default());
+        if tiers::is_eager(&module.0) {
             module.code(engine.store_config().memory.style())?;
         }
         Ok(module)
@@ -92,15 +95,10 @@ impl Module {
         parse(engine, bytes).map(drop)
     }
 
-    pub(super) fn with(
-        engine: &Engine,
-        info: ModuleInfo,
-        bytes: Arc<[u8]>,
-        tiers: Tiers,
-    ) -> Module {
+    pub(super) fn with(engine: &Engine, info: ModuleInfo, bytes: Blob, tiers: Tiers) -> Module {
         let image = image(engine, &info, &bytes);
         let engine = engine.clone();
-        Module(Arc::new(Inner {
+        let inner = Inner {
             engine,
             info,
             bytes,
@@ -108,7 +106,8 @@ impl Module {
             tiers,
             names: OnceLock::new(),
             main_memory: OnceLock::new(),
-        }))
+        };
+        Module(Striped::new(Arc::new(inner)))
     }
 
     /// The engine that it was made with.
@@ -118,7 +117,13 @@ impl Module {
 
     /// Whether both are the same module.
     pub fn is(&self, other: &Module) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
+    }
+
+    /// Another handle, by which threads can share the module for as long as it is there without
+    /// slowing each other down.
+    pub fn anchor(&self) -> Module {
+        Module(self.0.anchor())
     }
 
     /// What tells it from other modules.
@@ -230,7 +235,7 @@ fn spread(size: usize) -> impl Fn(usize, &(dyn Fn(usize) + Sync)) {
     move |count, job| workers::spread(count, size <= SMALL_MODULE, job)
 }
 
-fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
+fn image(engine: &Engine, info: &ModuleInfo, bytes: &Blob) -> Image {
     let imported = info.imported;
     let layout = ContextLayout::new(ContextShape {
         memories: info.memories.len() as u32 - imported.memories,
@@ -249,15 +254,19 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
         None => id,
     };
     let defined_tables = info.tables.values().skip(imported.tables as usize);
+    let tables = preset::table_images(info);
     let parts = ImageParts {
         memories: info.memories.values().skip(imported.memories as usize).copied().collect(),
         tables: defined_tables.map(|ty| ty.map_concrete(canonical)).collect(),
         globals: info.globals.values().map(|ty| ty.map_concrete(canonical)).collect(),
         func_refs: func_refs(info),
         tags: info.tags.values().skip(imported.tags as usize).copied().collect(),
+        imported_tags: imported.tags,
         data: info.data.iter().map(|segment| segment.range.clone()).collect(),
         bytes: bytes.clone(),
         element_types: element_types(info),
+        data_image: tables.is_some().then(|| preset::data_image(info, bytes)).flatten(),
+        table_images: tables,
         shares_refs: shares_refs(info),
         uses_heap: !info.tags.is_empty() || info.types.values().any(|ty| ty.func().is_none()),
     };

@@ -1,12 +1,9 @@
 //! Stores.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ptr;
-use std::rc::{Rc, Weak};
 
 use super::limits::Deadline;
-use super::module::Module;
 use super::{Engine, Error};
 use crate::vm;
 use crate::vm::store::{Handle, StoreRc};
@@ -24,18 +21,12 @@ pub struct Store(StoreRc);
 struct Owner {
     engine: Engine,
     deadline: RefCell<Option<Deadline>>,
-    /// The modules that have instances here.
-    modules: RefCell<HashMap<usize, Weak<Module>>>,
 }
 
 impl Store {
     /// An empty store.
     pub fn new(engine: &Engine) -> Store {
-        let owner = Owner {
-            engine: engine.clone(),
-            deadline: RefCell::default(),
-            modules: RefCell::default(),
-        };
+        let owner = Owner { engine: engine.clone(), deadline: RefCell::default() };
         Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
     }
 
@@ -97,21 +88,6 @@ impl Store {
 
     pub(super) fn vm(&self) -> &vm::store::Store {
         &self.0
-    }
-
-    /// The count of a module that only this store uses.
-    pub(super) fn share_module(&self, module: &Module) -> Rc<Module> {
-        let mut modules = self.owner().modules.borrow_mut();
-        let key = module.address();
-        if let Some(known) = modules.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        if modules.len() >= 16 && modules.len() == modules.capacity() {
-            modules.retain(|_, module| module.strong_count() > 0);
-        }
-        let shared = Rc::new(module.clone());
-        modules.insert(key, Rc::downgrade(&shared));
-        shared
     }
 
     /// Keeps the type that `ty` names, if it names one.

@@ -1,21 +1,26 @@
 //! What is compiled when.
 //!
 //! A module has code for each memory style that its instances need, made when the first of them
-//! needs it. Under [`Compilation::Eager`] that means all functions in parallel; under
-//! [`Compilation::Lazy`] each function on its first call, which its stub turns into a demand.
+//! needs it: all functions in parallel, or each on its first call, which its stub turns into a
+//! demand. [`Compilation`] decides.
 
+use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use cranelift_entity::EntityRef;
 
 use super::module::Inner;
 use super::{Compilation, Error, workers};
 use crate::abi::code::CompiledFunction;
+use crate::abi::image::CodeImage;
 use crate::abi::layout::MemoryStyle;
 use crate::compile::{CompileError, Scratch, Source};
+use crate::vm;
 use crate::vm::code::{CodeSpace, Demand};
 use crate::vm::enter::Cause;
+use crate::vm::fork;
 use crate::wasm::DefinedFuncIndex;
 
 /// The code of a module.
@@ -29,14 +34,19 @@ pub(super) struct Tiers {
 /// Function bodies up to this many bytes are compiled without starting threads.
 const SMALL_CODE: usize = 4 << 10;
 
+/// Bytes of function bodies of a module that [`Compilation::Adaptive`] takes for small: to compile
+/// them takes no longer than to prepare for compiling them one by one.
+const SMALL_MODULE: usize = 128;
+
 /// Bytes of function bodies that make one job: some milliseconds.
 const BYTES_PER_JOB: usize = 8 << 10;
 
 /// Bytes of machine code to reserve for each byte of function bodies. Real modules need 2 to 4.
 const ROOM_PER_BYTE: usize = 32;
 
-/// Bytes of machine code to reserve for each function beside that.
-const ROOM_PER_FUNCTION: usize = 512;
+/// Bytes of machine code to reserve for each function beside that: where code has one view, each
+/// begins on a page of its own.
+const ROOM_PER_FUNCTION: usize = 4608;
 
 /// The most room for the code of one module: calls reach 2 GiB.
 const MOST_ROOM: usize = 1 << 30;
@@ -57,6 +67,11 @@ impl Tiers {
         }
     }
 
+    /// The module's code for memories of this style, as far as there is any.
+    pub(super) fn made(&self, style: MemoryStyle) -> Option<&CodeSpace> {
+        self.place(style).get().map(Box::as_ref)
+    }
+
     /// The module's code for memories of this style, made if there is none.
     pub(super) fn code(
         &self,
@@ -71,23 +86,28 @@ impl Tiers {
         if let Some(code) = place.get() {
             return Ok(code);
         }
-        let code = match module.engine.config().compilation {
-            Compilation::Eager => {
-                let functions = compile_all(module, style)?;
-                CodeSpace::complete(functions)
-            }
-            Compilation::Lazy => growing(module, style),
+        let code = if is_eager(module) {
+            let image = compile_all(module, style)?;
+            CodeSpace::complete(&image.code, image.table)
+        } else {
+            growing(module, style)
         };
         let code = code.map_err(|e| Error::Limit(format!("no memory for code: {e}")))?;
         Ok(place.get_or_init(|| code))
     }
 }
 
+/// Whether all functions of the module are compiled at once.
+pub(super) fn is_eager(module: &Inner) -> bool {
+    match module.engine.config().compilation {
+        Compilation::Eager => true,
+        Compilation::Lazy | Compilation::Ahead => false,
+        Compilation::Adaptive => module.info.code_size() <= SMALL_MODULE,
+    }
+}
+
 /// Compiles every function.
-pub(super) fn compile_all(
-    module: &Inner,
-    style: MemoryStyle,
-) -> Result<Vec<CompiledFunction>, Error> {
+pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImage, Error> {
     let bodies = &module.info.bodies;
     let mut jobs = Vec::new();
     let mut start = 0;
@@ -103,7 +123,7 @@ pub(super) fn compile_all(
 
     type Part = Result<Vec<CompiledFunction>, String>;
     let parts: Vec<OnceLock<Part>> = jobs.iter().map(|_| OnceLock::new()).collect();
-    let total: usize = bodies.values().map(|body| body.len()).sum();
+    let total = module.info.code_size();
     let done = AtomicUsize::new(0);
     workers::spread(jobs.len(), total <= SMALL_CODE, &|job| {
         let mut scratch = Scratch::new();
@@ -121,7 +141,7 @@ pub(super) fn compile_all(
         let part = part.into_inner().expect("all jobs have run");
         functions.extend(part.map_err(Error::Compile)?);
     }
-    Ok(functions)
+    CodeImage::link(functions).map_err(Error::Compile)
 }
 
 fn compile(
@@ -154,47 +174,159 @@ fn compile(
 }
 
 /// Code that grows function by function.
-fn growing(module: &Arc<Inner>, style: MemoryStyle) -> std::io::Result<Box<CodeSpace>> {
-    let bodies = &module.info.bodies;
-    let bytes: usize = bodies.values().map(|body| body.len()).sum();
-    let room = (bytes * ROOM_PER_BYTE + bodies.len() * ROOM_PER_FUNCTION).min(MOST_ROOM);
+fn growing(module: &Arc<Inner>, style: MemoryStyle) -> io::Result<Box<CodeSpace>> {
+    let count = module.info.bodies.len();
+    let room = module.info.code_size() * ROOM_PER_BYTE + count * ROOM_PER_FUNCTION;
     let hook = || {
         let module = Arc::downgrade(module);
-        Box::new(OnDemand { module, style, compiling: Mutex::new(()) })
+        let making = Mutex::new(Making { generation: fork::generation(), funcs: Vec::new() });
+        Box::new(Hook(Arc::new(Growing { module, style, making, made: Condvar::new() })))
     };
-    let mut result = CodeSpace::growing(bodies.len(), room, hook());
+    let room = room.min(MOST_ROOM);
+    let mut result = CodeSpace::growing(count, room, hook());
     // Address space may be scarce; what most modules need is a fraction of the room.
     for part in [4, 8] {
         if result.is_err() {
-            result = CodeSpace::growing(bodies.len(), room / part, hook());
+            result = CodeSpace::growing(count, room / part, hook());
         }
     }
     result
 }
 
-/// The hook by which `vm` asks for a function's code.
-struct OnDemand {
+/// Code of a module that grows.
+pub(super) struct Growing {
     module: Weak<Inner>,
     style: MemoryStyle,
-    compiling: Mutex<()>,
+    making: Mutex<Making>,
+    /// Tells that something is not being made any more.
+    made: Condvar,
 }
 
-impl Demand for OnDemand {
-    fn demand(&self, func: DefinedFuncIndex) -> Result<*const u8, Cause> {
-        let module = self.module.upgrade().expect("a module lives as long as its code runs");
-        let place = module.tiers.place(self.style);
-        let code = place.get().expect("code that runs has been put in its place");
-        let _compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(published) = code.published(func) {
-            return Ok(published);
+/// The functions that threads are compiling.
+struct Making {
+    funcs: Vec<DefinedFuncIndex>,
+    /// See [`fork::generation`]: who was compiling before a fork is not in the child.
+    generation: u64,
+}
+
+/// The right, and the duty, to compile a function: nobody else does.
+struct Claim<'a> {
+    growing: &'a Growing,
+    func: DefinedFuncIndex,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        fork::inside(|| self.growing.lock().funcs.retain(|func| *func != self.func));
+        self.growing.made.notify_all();
+    }
+}
+
+impl Growing {
+    fn lock(&self) -> MutexGuard<'_, Making> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if making.generation != fork::generation() {
+            making.generation = fork::generation();
+            making.funcs.clear();
         }
-        let function = workers::away(|| {
-            let mut scratch = Scratch::new();
-            compile(&module, self.style, &mut scratch, func)
-        });
-        let function = function.map_err(Cause::Internal)?;
-        code.publish(vec![(func, function)])
-            .map_err(|error| Cause::Internal(format!("no memory for code: {error}")))?;
-        Ok(code.published(func).expect("it has just been published"))
+        making
+    }
+
+    /// The claim to compile a function; none if somebody else has it.
+    fn claim(&self, func: DefinedFuncIndex) -> Option<Claim<'_>> {
+        fork::inside(|| {
+            let mut making = self.lock();
+            if making.funcs.contains(&func) {
+                return None;
+            }
+            making.funcs.push(func);
+            Some(Claim { growing: self, func })
+        })
+    }
+
+    /// Waits while somebody else compiles the function.
+    fn wait(&self, func: DefinedFuncIndex) {
+        let mut making = self.lock();
+        while making.funcs.contains(&func) {
+            making = self.made.wait(making).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The function's code, and what it calls if it has just been compiled.
+    fn demand(
+        &self,
+        module: &Inner,
+        code: &CodeSpace,
+        func: DefinedFuncIndex,
+    ) -> Result<(*const u8, Vec<DefinedFuncIndex>), Cause> {
+        loop {
+            if let Some(published) = code.published(func) {
+                return Ok((published, Vec::new()));
+            }
+            let Some(claim) = self.claim(func) else {
+                self.wait(func);
+                continue;
+            };
+            if code.published(func).is_some() {
+                continue;
+            }
+            let compiled = module
+                .engine
+                .ahead()
+                .compile_here(|scratch| compile(module, self.style, scratch, func))
+                .map_err(|error| Cause::Internal(format!("no memory to compile: {error}")))?;
+            let function = compiled.map_err(Cause::Internal)?;
+            let callees = callees(&function);
+            publish(code, func, function)
+                .map_err(|error| Cause::Internal(format!("no memory for code: {error}")))?;
+            drop(claim);
+            let published = code.published(func).expect("it has just been published");
+            return Ok((published, callees));
+        }
+    }
+
+    /// Compiles a function that may be called soon. If that fails, whoever calls it will be told.
+    pub(super) fn compile_ahead(&self, scratch: &mut Scratch, func: DefinedFuncIndex) {
+        let Some(module) = self.module.upgrade() else { return };
+        if let Some(code) = module.tiers.place(self.style).get()
+            && code.published(func).is_none()
+            && let Some(_claim) = self.claim(func)
+            && code.published(func).is_none()
+            && let Ok(function) = compile(&module, self.style, scratch, func)
+        {
+            let _ = publish(code, func, function);
+        }
+        // The embedder may have dropped it meanwhile; then it goes here.
+        fork::inside(|| drop(module));
+    }
+}
+
+fn publish(code: &CodeSpace, func: DefinedFuncIndex, function: CompiledFunction) -> io::Result<()> {
+    fork::inside(|| code.publish(func, function))
+}
+
+/// What a function calls directly, in order, each once.
+fn callees(function: &CompiledFunction) -> Vec<DefinedFuncIndex> {
+    let mut seen = HashSet::new();
+    let all = function.calls.iter().map(|call| call.callee);
+    all.filter(|callee| seen.insert(*callee)).collect()
+}
+
+/// The hook by which `vm` asks for a function's code.
+struct Hook(Arc<Growing>);
+
+impl Demand for Hook {
+    fn demand(&self, func: DefinedFuncIndex) -> Result<*const u8, Cause> {
+        let growing = &self.0;
+        let module = growing.module.upgrade().expect("a module lives as long as its code runs");
+        let place = module.tiers.place(growing.style);
+        let code = place.get().expect("code that runs has been put in its place");
+        // A handler of the embedder's must not leave by `longjmp` while something is claimed.
+        let (published, mut callees) = vm::without_signals(|| growing.demand(&module, code, func))?;
+        if module.engine.config().compilation != Compilation::Lazy {
+            callees.retain(|callee| code.published(*callee).is_none());
+            module.engine.ahead().compile_later(growing, &callees);
+        }
+        Ok(published)
     }
 }

@@ -3,13 +3,13 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::vm;
+use crate::vm::stack::OwnStack;
 
 /// Stack of a worker; the compiler's recursion is bounded by it.
-const WORKER_STACK: usize = 8 << 20;
+pub(super) const WORKER_STACK: usize = 8 << 20;
 
 /// The most workers.
 const MAX_WORKERS: usize = 8;
@@ -30,8 +30,7 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
         (0..count).for_each(job);
         return;
     }
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let workers = cores.min(MAX_WORKERS).min(count);
+    let workers = most_workers().min(count);
     let next = AtomicUsize::new(0);
     let work = || {
         loop {
@@ -53,7 +52,7 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
         });
         if started.is_empty() {
             // The embedder, or the system, allows no threads.
-            vm::stack::on_own_stack(WORKER_STACK, work);
+            own_stack().run(work);
         }
         // The scope would wait by itself, but for the work alone: this waits for the threads' end.
         for outcome in started.into_iter().map(thread::ScopedJoinHandle::join) {
@@ -62,8 +61,13 @@ pub(super) fn spread(count: usize, small: bool, job: &(dyn Fn(usize) + Sync)) {
     });
 }
 
+/// How many threads may work at the same time.
+pub(super) fn most_workers() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS)
+}
+
 /// Runs one job as [`spread`] does, and returns its result. The job is small.
-pub(super) fn aside<T: Send>(job: impl FnOnce() -> T + Send) -> T {
+pub(super) fn aside<T>(job: impl FnOnce() -> T) -> T {
     if may_work_here() {
         return job();
     }
@@ -71,18 +75,12 @@ pub(super) fn aside<T: Send>(job: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Runs one job on a stack of its own, and returns its result.
-pub(super) fn away<T: Send>(job: impl FnOnce() -> T + Send) -> T {
-    let job = Mutex::new(Some(job));
-    let result = Mutex::new(None);
-    spread(1, false, &|_| {
-        let job = lock(&job).take();
-        *lock(&result) = job.map(|job| job());
-    });
-    lock(&result).take().expect("the job has run")
+pub(super) fn away<T>(job: impl FnOnce() -> T) -> T {
+    own_stack().run(job)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn own_stack() -> OwnStack {
+    OwnStack::new(WORKER_STACK).expect("there is memory for a stack")
 }
 
 /// Whether this thread's stack is large, and wasm is not running on it.

@@ -188,6 +188,11 @@ pub enum SegmentMode<Index> {
 }
 
 impl ModuleInfo {
+    /// Bytes of all functions' bodies.
+    pub fn code_size(&self) -> usize {
+        self.bodies.values().map(|body| body.len()).sum()
+    }
+
     /// The function that the body `index` belongs to.
     pub fn func_index(&self, index: DefinedFuncIndex) -> FuncIndex {
         FuncIndex::from_u32(index.as_u32() + self.imported.funcs)

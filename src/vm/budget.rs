@@ -1,7 +1,7 @@
 //! What the things in a store may take together.
 
 use std::cell::Cell;
-use std::rc::Rc;
+use std::ptr::NonNull;
 
 /// The most that a store may have of something, and what it has.
 pub struct Budget {
@@ -32,39 +32,48 @@ impl Budget {
     }
 
     /// Takes `amount`; none when it is more than is left.
-    pub(super) fn charge(self: &Rc<Budget>, amount: u64) -> Option<Charge> {
-        let charge = Charge { budget: self.clone(), amount: Cell::new(0) };
+    ///
+    /// # Safety
+    ///
+    /// The budget stays where it is, and outlives the charge: a store's does for what is in it.
+    pub(super) unsafe fn charge(&self, amount: u64) -> Option<Charge> {
+        let charge = Charge { budget: NonNull::from(self), amount: Cell::new(0) };
         charge.grow(amount).then_some(charge)
     }
 }
 
 /// A part of a budget that is in use as long as this lives.
 pub(super) struct Charge {
-    budget: Rc<Budget>,
+    budget: NonNull<Budget>,
     amount: Cell<u64>,
 }
 
 impl Charge {
+    fn budget(&self) -> &Budget {
+        // SAFETY: the budget outlives this (contract of `charge`).
+        unsafe { self.budget.as_ref() }
+    }
+
     /// Takes `more`; false, and nothing is taken, when it is more than is left.
     pub fn grow(&self, more: u64) -> bool {
-        let used = self.budget.used.get().checked_add(more);
-        let Some(used) = used.filter(|used| more == 0 || *used <= self.budget.limit.get()) else {
+        let used = self.budget().used.get().checked_add(more);
+        let Some(used) = used.filter(|used| more == 0 || *used <= self.budget().limit.get()) else {
             return false;
         };
-        self.budget.used.set(used);
+        self.budget().used.set(used);
         self.amount.set(self.amount.get() + more);
         true
     }
 
     /// What could still be taken.
     pub fn left(&self) -> u64 {
-        self.budget.limit.get().saturating_sub(self.budget.used.get())
+        self.budget().limit.get().saturating_sub(self.budget().used.get())
     }
 
     /// Gives back `less` of what has been taken.
     pub fn shrink(&self, less: u64) {
         self.amount.set(self.amount.get() - less);
-        self.budget.used.set(self.budget.used.get() - less);
+        self.budget().used.set(self.budget().used.get() - less);
     }
 }
 
@@ -78,11 +87,11 @@ impl Drop for Charge {
 #[derive(Default)]
 pub struct Budgets {
     /// Bytes of linear memories.
-    pub memory: Rc<Budget>,
+    pub memory: Budget,
     /// Elements of tables.
-    pub elements: Rc<Budget>,
+    pub elements: Budget,
     /// Instances.
-    pub instances: Rc<Budget>,
+    pub instances: Budget,
     /// Bytes of the heap.
-    pub heap: Rc<Budget>,
+    pub heap: Budget,
 }

@@ -1,112 +1,53 @@
 //! Instances: one context for compiled code, and what belongs to it.
 
-use std::alloc::{self, Layout};
 use std::any::Any;
 use std::cell::RefCell;
-use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use cranelift_entity::EntityRef;
 
+use super::block::{Array, Owned};
 use super::budget::Charge;
 use super::code::CodeSpace;
 use super::exception::Tag;
 use super::heap::Tracer;
+use super::image::Image;
 use super::libcalls;
 use super::memory::Memory;
 use super::refs::{context_node, trace_global, trace_slot, trace_table};
-use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
+use super::store::{EntityKind, Handle, Node, NodeKind, Store};
 use super::table::Table;
-use super::types::{Type, TypeRef};
+use super::types::Type;
 use crate::abi::layout::{
-    ContextLayout, INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef,
-    VMGlobal, VMMemory, VMTable, VMType,
+    INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef, VMGlobal,
 };
-use crate::wasm::{
-    DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType,
-    TableIndex, TableType, TagIndex, TypeId, TypeIndex,
-};
+use crate::wasm::{FuncIndex, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex};
 
-/// The part of a module that its running code needs.
-pub struct Image {
-    layout: ContextLayout,
-    type_refs: Box<[TypeRef]>,
-    types: Box<[*const VMType]>,
-    parts: ImageParts,
-    /// A number that no other image has.
-    serial: u64,
+/// What an instance is made of, and keeps alive: a module.
+///
+/// # Safety
+///
+/// Image and code are always the same, and stay where they are as long as the owner lives, wherever
+/// that moves.
+pub unsafe trait Owner: Any {
+    /// Why there is no code.
+    type Error;
+
+    /// What instances need of the module.
+    fn image(&self) -> &Image;
+
+    /// The module's code for memories of this style.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    fn code(&self, style: MemoryStyle) -> Result<&CodeSpace, Self::Error>;
+
+    /// The error that says this.
+    fn limit(message: String) -> Self::Error;
 }
 
-/// What an [`Image`] is made from.
-pub struct ImageParts {
-    /// The memories that the module defines.
-    pub memories: Box<[MemoryType]>,
-    /// The tables that the module defines.
-    pub tables: Box<[TableType]>,
-    /// All globals.
-    pub globals: Box<[GlobalType]>,
-    /// The types of the tags that the module defines.
-    pub tags: Box<[TypeIndex]>,
-    /// The functions that can be referred to, and their types, in the order of their numbers.
-    pub func_refs: Box<[(DefinedFuncIndex, TypeIndex)]>,
-    /// Where each data segment is in `bytes`.
-    pub data: Box<[Range<usize>]>,
-    /// The module's bytes.
-    pub bytes: Arc<[u8]>,
-    /// The type of references in each element segment.
-    pub element_types: Box<[HeapType]>,
-    /// Whether instances can get references from others, or give theirs away, in other ways than
-    /// through the host: by sharing tables or globals or calling each other with references.
-    pub shares_refs: bool,
-    /// Whether code of the module may make objects on the heap, or look into them.
-    pub uses_heap: bool,
-}
-
-// SAFETY: the pointers in `types` are the addresses of `type_refs`, which are shared safely.
-unsafe impl Send for Image {}
-// SAFETY: as above; nothing in it changes.
-unsafe impl Sync for Image {}
-
-impl Image {
-    /// The image with this layout, these types in the order of their indices, and these parts.
-    pub fn new(layout: ContextLayout, type_refs: Box<[TypeRef]>, parts: ImageParts) -> Image {
-        let types = type_refs.iter().map(|ty| ty.as_vm()).collect();
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Image { layout, type_refs, types, parts, serial }
-    }
-
-    /// The layout of contexts.
-    pub fn layout(&self) -> &ContextLayout {
-        &self.layout
-    }
-
-    /// The engine's type for one of the module's.
-    pub fn canonical(&self, id: TypeId) -> TypeId {
-        let ty = id.module_index().and_then(|index| self.type_refs.get(index as usize));
-        ty.map_or(id, |ty| ty.id())
-    }
-
-    /// A number that no other image has.
-    pub(super) fn serial(&self) -> u64 {
-        self.serial
-    }
-
-    /// The module's types.
-    pub(super) fn types(&self) -> &[TypeRef] {
-        &self.type_refs
-    }
-
-    /// The canonical form of each type.
-    pub fn type_ref(&self, index: TypeIndex) -> &TypeRef {
-        &self.type_refs[index.index()]
-    }
-}
-
-/// An instance of a module.
+/// An instance of a module: the head of its block, see [`Owned`].
 #[repr(C)]
 pub struct Instance {
     pub(super) node: Node,
@@ -114,129 +55,80 @@ pub struct Instance {
     image: *const Image,
     code: *const CodeSpace,
     /// What has to live as long: the module with `image` and `code`.
-    owner: Rc<dyn Any>,
-    /// For each import, its kind and the node that it belongs to.
-    imports: Box<[(EntityKind, NonNull<Node>)]>,
-    /// All memories, imported ones first.
-    memories: Box<[NonNull<Memory>]>,
-    _own_memories: Box<[Memory]>,
-    /// All tables, imported ones first.
-    tables: Box<[NonNull<Table>]>,
-    _own_tables: Box<[Table]>,
-    /// All tags, imported ones first.
-    tags: Box<[NonNull<Tag>]>,
-    _own_tags: Box<[Tag]>,
+    owner: Box<dyn Any>,
     /// Its place in the store's budget of instances.
     _charge: Charge,
-    segments: RefCell<Segments>,
-}
-
-/// What passive segments hold until they are dropped.
-#[derive(Default)]
-struct Segments {
-    elements: Box<[Box<[u64]>]>,
-    data_dropped: Box<[bool]>,
+    /// What passive element segments hold until they are dropped; nothing for those beyond the end.
+    elements: RefCell<Vec<Box<[u64]>>>,
 }
 
 impl Instance {
     /// An instance of `image` with `imports` in their order, each of the right kind and type.
-    /// Globals, tables and memories are zero. `code` is asked for the module's code, with whether
-    /// all memories that can be guarded are.
+    /// Globals and tables are zero, memories but for what their image says.
     ///
     /// # Safety
     ///
-    /// `owner` keeps `image` and the code alive, which is that of the same module, and for
-    /// memories as it was asked for.
+    /// The imports are as the image wants them.
     ///
     /// # Errors
     ///
-    /// A message when a limit is reached or there is no memory, or that of `code`.
-    pub unsafe fn create<'c>(
+    /// When a limit is reached or there is no memory, and when `owner` has no code.
+    pub unsafe fn create<O: Owner>(
+        store: &Store,
+        owner: Box<O>,
+        imports: &[Handle],
+    ) -> Result<Handle, O::Error> {
+        // SAFETY: the image stays where it is (contract of `Owner`).
+        let image = unsafe { &*ptr::from_ref(owner.image()) };
+        // SAFETY: the caller's contract.
+        let (owned, context, style) =
+            unsafe { prepare(store, image, imports) }.map_err(O::limit)?;
+        let code: *const CodeSpace = owner.code(style)?;
+        // SAFETY: all that belongs together; the code stays where it is as well.
+        Ok(unsafe { Instance::complete(store, image, owner, imports, owned, context, &*code) })
+    }
+
+    /// Makes an instance of what has been prepared for it.
+    ///
+    /// # Safety
+    ///
+    /// All that belongs together; the owner keeps image and code alive.
+    unsafe fn complete(
         store: &Store,
         image: &Image,
-        owner: Rc<dyn Any>,
+        owner: Box<dyn Any>,
         imports: &[Handle],
-        code: impl FnOnce(bool) -> Result<&'c CodeSpace, String>,
-    ) -> Result<Handle, String> {
-        let Some(charge) = store.budgets().instances.charge(1) else {
-            return Err("the store's limit of instances is reached".to_owned());
-        };
-        if image.parts.uses_heap {
-            store.admit_objects(image)?;
-        }
-        let layout = image.layout();
-        let context = allocate(layout)?;
-        let parts = &image.parts;
-        let shape = layout.shape();
-        let allocated = FreeOnError { context, layout };
-
-        let mut memories = pointers(imports, EntityKind::Memory);
-        let own_memories = (0..shape.memories).map(|i| {
-            let index = MemoryIndex::from_u32(shape.imported_memories + i);
-            // SAFETY: the place is in the context, which lives as long as the memory.
-            let vm: NonNull<VMMemory> = unsafe { inline(context, layout.memory(index)) };
-            let ty = parts.memories[i as usize];
-            Memory::new(ty, &store.config().memory, &store.budgets().memory, vm)
-        });
-        let own_memories = own_memories.collect::<Result<Box<[_]>, _>>()?;
-        memories.extend(own_memories.iter().map(NonNull::from));
-
-        let mut tables = pointers(imports, EntityKind::Table);
-        let own_tables = (0..shape.tables).map(|i| {
-            let index = TableIndex::from_u32(shape.imported_tables + i);
-            // SAFETY: the place is in the context, which lives as long as the table.
-            let vm: NonNull<VMTable> = unsafe { inline(context, layout.table(index)) };
-            Table::new(parts.tables[i as usize], &store.budgets().elements, vm)
-        });
-        let own_tables = own_tables.collect::<Result<Box<[_]>, _>>()?;
-        tables.extend(own_tables.iter().map(NonNull::from));
-
-        let mut tags = pointers(imports, EntityKind::Tag);
-        let own_tags = parts.tags.iter().map(|ty| Tag::new(image.type_ref(*ty).clone()));
-        let own_tags: Box<[_]> = own_tags.collect();
-        tags.extend(own_tags.iter().map(NonNull::from));
-
-        let guarded = |memory: &NonNull<Memory>| {
-            // SAFETY: memories live as long as whoever has them, and handles keep those alive.
-            let memory = unsafe { memory.as_ref() };
-            memory.style() == MemoryStyle::Guarded.of(&memory.ty())
-        };
-        let code = code(memories.iter().all(guarded))?;
-        std::mem::forget(allocated);
-        let instance = leak(Box::new(Instance {
-            node: Node::new(store, NodeKind::Instance),
-            context,
-            image,
-            code,
-            owner,
-            imports: imports.iter().map(|import| (import.kind(), import.node())).collect(),
-            memories: memories.into_boxed_slice(),
-            _own_memories: own_memories,
-            tables: tables.into_boxed_slice(),
-            _own_tables: own_tables,
-            tags: tags.into_boxed_slice(),
-            _own_tags: own_tags,
-            _charge: charge,
-            segments: RefCell::new(Segments {
-                elements: parts.element_types.iter().map(|_| Box::default()).collect(),
-                data_dropped: vec![false; parts.data.len()].into_boxed_slice(),
-            }),
-        }));
-        // SAFETY: the context is fresh, with this layout; the node came from a box.
+        owned: Owned,
+        (context, charge): (NonNull<VMContext>, Charge),
+        code: &CodeSpace,
+    ) -> Handle {
+        let instance = std::mem::ManuallyDrop::new(owned).at;
+        // SAFETY: the head's place is fresh; the context too, and has this layout; the node is that
+        // of an instance.
         unsafe {
+            instance.write(Instance {
+                node: Node::new(store, NodeKind::Instance),
+                context,
+                image,
+                code,
+                owner,
+                _charge: charge,
+                elements: RefCell::default(),
+            });
             fill(context, image, code, store, instance, imports);
-            instance.as_ref()._own_tags.iter().for_each(|tag| tag.set_node(instance.cast()));
+            let own_tags = image.block.tags.within(instance);
+            own_tags.as_ref().iter().for_each(|tag| tag.set_node(instance.cast()));
             store.adopt(instance.cast());
-            if parts.shares_refs {
+            if image.parts.shares_refs {
                 instance.as_ref().node.escape();
             }
             for import in imports {
                 import.link();
-                if parts.shares_refs {
+                if image.parts.shares_refs {
                     import.head().escape();
                 }
             }
-            Ok(Handle::new(instance.cast(), EntityKind::Instance, instance))
+            Handle::new(instance.cast(), EntityKind::Instance, instance)
         }
     }
 
@@ -270,8 +162,15 @@ impl Instance {
     }
 
     /// What keeps its module alive.
-    pub fn owner(&self) -> &Rc<dyn Any> {
-        &self.owner
+    pub fn owner(&self) -> &dyn Any {
+        &*self.owner
+    }
+
+    /// An array in its block.
+    fn array<T>(&self, array: &Array<T>) -> &[T] {
+        let head = self.context.cast::<u8>();
+        // SAFETY: the context is where the block has it, and complete like all of it.
+        unsafe { array.within(head.sub(self.image().block.context).cast()).as_ref() }
     }
 
     /// The address of something at an offset in its context.
@@ -282,25 +181,33 @@ impl Instance {
     /// The memory with this index.
     pub fn memory(&self, index: MemoryIndex) -> &Memory {
         // SAFETY: memories live as long as the instances that have them or import them.
-        unsafe { self.memories[index.index()].as_ref() }
+        unsafe { self.all_memories()[index.index()].as_ref() }
     }
 
     /// All memories.
     pub(super) fn memories(&self) -> impl Iterator<Item = &Memory> {
         // SAFETY: as in `memory`.
-        self.memories.iter().map(|memory| unsafe { memory.as_ref() })
+        self.all_memories().iter().map(|memory| unsafe { memory.as_ref() })
+    }
+
+    fn all_memories(&self) -> &[NonNull<Memory>] {
+        self.array(&self.image().block.all_memories)
+    }
+
+    fn all_tables(&self) -> &[NonNull<Table>] {
+        self.array(&self.image().block.all_tables)
     }
 
     /// The table with this index.
     pub fn table(&self, index: TableIndex) -> &Table {
         // SAFETY: tables live as long as the instances that have them or import them.
-        unsafe { self.tables[index.index()].as_ref() }
+        unsafe { self.all_tables()[index.index()].as_ref() }
     }
 
     /// The tag with this index.
     pub fn tag(&self, index: TagIndex) -> &Tag {
         // SAFETY: tags live as long as the instances that have them or import them.
-        unsafe { self.tags[index.index()].as_ref() }
+        unsafe { self.array(&self.image().block.all_tags)[index.index()].as_ref() }
     }
 
     /// Where the value of the global with this index is.
@@ -348,13 +255,13 @@ impl Instance {
 
     /// A handle to the memory with this index.
     pub fn memory_handle(&self, index: MemoryIndex) -> Handle {
-        let raw = self.memories[index.index()].cast();
+        let raw = self.all_memories()[index.index()].cast();
         self.part_handle(EntityKind::Memory, raw, index.as_u32(), self.shape().imported_memories)
     }
 
     /// A handle to the table with this index.
     pub fn table_handle(&self, index: TableIndex) -> Handle {
-        let raw = self.tables[index.index()].cast();
+        let raw = self.all_tables()[index.index()].cast();
         self.part_handle(EntityKind::Table, raw, index.as_u32(), self.shape().imported_tables)
     }
 
@@ -377,7 +284,7 @@ impl Instance {
 
     fn part_handle(&self, kind: EntityKind, raw: NonNull<u8>, index: u32, imported: u32) -> Handle {
         let node = if index < imported {
-            let mut of_kind = self.imports.iter().filter(|import| import.0 == kind);
+            let mut of_kind = self.links().iter().filter(|import| import.0 == kind);
             of_kind.nth(index as usize).expect("imports are complete").1
         } else {
             NonNull::from(self).cast()
@@ -395,7 +302,7 @@ impl Instance {
 
     /// A data segment; empty once dropped.
     pub fn data(&self, index: usize) -> &[u8] {
-        if self.segments.borrow().data_dropped[index] {
+        if self.array(&self.image().block.data_dropped)[index].get() {
             return &[];
         }
         let parts = &self.image().parts;
@@ -404,92 +311,201 @@ impl Instance {
 
     /// Drops a data segment.
     pub fn drop_data(&self, index: usize) {
-        self.segments.borrow_mut().data_dropped[index] = true;
+        self.array(&self.image().block.data_dropped)[index].set(true);
     }
 
-    /// Sets the references of an element segment.
+    /// Sets the references of a passive element segment.
     pub fn set_element(&self, index: usize, values: Box<[u64]>) {
-        self.segments.borrow_mut().elements[index] = values;
+        let mut elements = self.elements.borrow_mut();
+        if elements.len() <= index {
+            elements.resize_with(index + 1, Box::default);
+        }
+        elements[index] = values;
     }
 
     /// Calls `read` with the references of an element segment; none once dropped.
     pub fn with_element<T>(&self, index: usize, read: impl FnOnce(&[u64]) -> T) -> T {
-        read(&self.segments.borrow().elements[index])
+        read(self.elements.borrow().get(index).map_or(&[], |values| values))
     }
 
     /// Drops an element segment.
     pub fn drop_element(&self, index: usize) {
-        self.segments.borrow_mut().elements[index] = Box::default();
+        if let Some(values) = self.elements.borrow_mut().get_mut(index) {
+            *values = Box::default();
+        }
+    }
+
+    /// Writes what tables start with, if that is the same for all instances; says whether it is.
+    pub fn preset_tables(&self) -> bool {
+        let Some(images) = &self.image().parts.table_images else { return false };
+        let own = self.array(&self.image().block.tables);
+        let first = self.at::<VMFuncRef>(self.image().layout.func_ref(0));
+        for image in images {
+            own[image.table as usize].preset(image.start, &image.refs, |preset| {
+                match preset.number() {
+                    Ok(number) => first.wrapping_add(number as usize).cast_const(),
+                    Err(Some(index)) => self.func_ref(FuncIndex::from_u32(index), None).as_ptr(),
+                    Err(None) => ptr::null(),
+                }
+            });
+        }
+        true
     }
 
     pub(super) fn trace(&self, tracer: &mut dyn Tracer) {
-        self.imports.iter().for_each(|import| tracer.node(import.1));
+        self.links().iter().for_each(|import| tracer.node(import.1));
         let parts = &self.image().parts;
         let shape = self.shape();
         // SAFETY: all are of this store, have these types, and no code runs: `mark` sees to it.
         unsafe {
-            for table in self._own_tables.iter() {
+            for table in self.array(&self.image().block.tables) {
                 trace_table(table, tracer);
             }
             for index in shape.imported_globals..shape.imported_globals + shape.globals {
                 let ty = parts.globals[index as usize].content;
                 trace_global(self.global(GlobalIndex::from_u32(index)), ty, tracer);
             }
-            let mut segments = self.segments.borrow_mut();
-            for (values, ty) in segments.elements.iter_mut().zip(&parts.element_types) {
+            let mut elements = self.elements.borrow_mut();
+            for (values, ty) in elements.iter_mut().zip(&parts.element_types) {
                 // On this machine the low 32 bits of a value come first.
                 values.iter_mut().for_each(|v| trace_slot(ptr::from_mut(v).cast(), *ty, tracer));
             }
         }
     }
 
-    /// The nodes that imports belong to.
-    pub(super) fn links(&self) -> Vec<NonNull<Node>> {
-        self.imports.iter().map(|import| import.1).collect()
+    /// For each import, its kind and the node that it belongs to.
+    pub(super) fn links(&self) -> &[(EntityKind, NonNull<Node>)] {
+        self.array(&self.image().block.imports)
     }
 
     /// Frees the instance; what is left belongs to the embedder.
-    pub(super) fn into_owner(self) -> Box<dyn Any> {
-        Box::new(self.owner.clone())
+    ///
+    /// # Safety
+    ///
+    /// The instance has come from [`Instance::create`], and nobody uses it any more.
+    pub(super) unsafe fn free(instance: NonNull<Instance>) -> Box<dyn Any> {
+        // SAFETY: the caller's contract; the owner keeps the image alive.
+        unsafe {
+            let Instance { owner, image, _charge, elements, .. } = instance.read();
+            drop((Owned::of(instance, &(*image).block), _charge, elements));
+            owner
+        }
     }
 }
 
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // SAFETY: made by `allocate` with this layout; the instance is going.
-        unsafe { release(self.context, &(*self.image).layout) };
-    }
-}
-
-/// Gives an allocated context back unless it got its instance.
-struct FreeOnError<'a> {
-    context: NonNull<VMContext>,
-    layout: &'a ContextLayout,
-}
-
-impl Drop for FreeOnError<'_> {
-    fn drop(&mut self) {
-        // SAFETY: made by `allocate` with this layout, and nobody uses it.
-        unsafe { release(self.context, self.layout) };
-    }
-}
-
-fn memory_layout(layout: &ContextLayout) -> Layout {
-    Layout::from_size_align(layout.size(), ContextLayout::ALIGN).expect("contexts are small")
-}
-
-fn allocate(layout: &ContextLayout) -> Result<NonNull<VMContext>, String> {
-    // SAFETY: a context is never empty: it has its head.
-    let context = unsafe { alloc::alloc_zeroed(memory_layout(layout)) };
-    NonNull::new(context.cast()).ok_or_else(|| "no memory for an instance".to_owned())
-}
-
+/// A block for an instance, with all that is in it before the code is known; its context, and its
+/// place in the budget; the style of its memories.
+///
 /// # Safety
 ///
-/// `context` was allocated with this layout and is not used any more.
-unsafe fn release(context: NonNull<VMContext>, layout: &ContextLayout) {
-    // SAFETY: the caller's contract.
-    unsafe { alloc::dealloc(context.as_ptr().cast(), memory_layout(layout)) };
+/// The imports are as the image wants them.
+unsafe fn prepare<'a>(
+    store: &Store,
+    image: &'a Image,
+    imports: &[Handle],
+) -> Result<(Owned<'a>, (NonNull<VMContext>, Charge), MemoryStyle), String> {
+    // SAFETY: the instance goes before its store's budgets.
+    let Some(charge) = (unsafe { store.budgets().instances.charge(1) }) else {
+        return Err("the store's limit of instances is reached".to_owned());
+    };
+    if image.parts.uses_heap {
+        store.admit_objects(image)?;
+    }
+    let block = &image.block;
+    let mut owned = Owned::allocate(block)?;
+    // SAFETY: the context lies in the block.
+    let context = unsafe { owned.at.cast::<u8>().add(block.context).cast() };
+    define(&mut owned, context, store, image)?;
+    // SAFETY: these arrays are the block's.
+    unsafe {
+        list(block.all_memories.within(owned.at), block.memories.within(owned.at), imports);
+        list(block.all_tables.within(owned.at), block.tables.within(owned.at), imports);
+        list(block.all_tags.within(owned.at), block.tags.within(owned.at), imports);
+        let nodes = block.imports.within(owned.at);
+        debug_assert_eq!(nodes.len(), imports.len());
+        for (i, import) in imports.iter().enumerate() {
+            nodes.cast().add(i).write((import.kind(), import.node()));
+        }
+    }
+    // SAFETY: the list has just been written. Memories live as long as whoever has them, and
+    // handles keep those alive.
+    let is_guarded = |memory: &NonNull<Memory>| unsafe {
+        let memory = memory.as_ref();
+        memory.style() == MemoryStyle::Guarded.of(&memory.ty())
+    };
+    // SAFETY: as above.
+    let guarded = unsafe { block.all_memories.within(owned.at).as_ref() }.iter().all(is_guarded);
+    // Code for guarded memories is of no use as soon as one memory is checked.
+    let style = if guarded { store.config().memory.style() } else { MemoryStyle::Checked };
+    Ok((owned, (context, charge), style))
+}
+
+/// Makes what the image defines, in its block.
+fn define(
+    owned: &mut Owned,
+    context: NonNull<VMContext>,
+    store: &Store,
+    image: &Image,
+) -> Result<(), String> {
+    let (layout, parts, budgets) = (&image.layout, &image.parts, store.budgets());
+    let shape = layout.shape();
+    let config = &store.config().memory;
+    for (ty, i) in parts.memories.iter().zip(0..) {
+        let place = layout.memory(MemoryIndex::from_u32(shape.imported_memories + i));
+        let data = parts.data_image.as_ref().filter(|image| image.0 == i).map(|image| &image.1);
+        // SAFETY: the place is in the context, which lives as long as the memory; the owner of the
+        // instance keeps the image alive, and the budget is there till after the instance.
+        let memory =
+            unsafe { Memory::new(*ty, config, &budgets.memory, inline(context, place), data) };
+        owned.push_memory(memory?);
+    }
+    for (ty, i) in parts.tables.iter().zip(0..) {
+        let place = layout.table(TableIndex::from_u32(shape.imported_tables + i));
+        // SAFETY: as above.
+        let table = unsafe { Table::new(*ty, &budgets.elements, inline(context, place)) };
+        owned.push_table(table?);
+    }
+    parts.tags.iter().for_each(|ty| owned.push_tag(Tag::new(image.type_ref(*ty).clone())));
+    Ok(())
+}
+
+/// What can be imported and has a place in the lists of an instance.
+trait Listed {
+    const KIND: EntityKind;
+}
+
+impl Listed for Memory {
+    const KIND: EntityKind = EntityKind::Memory;
+}
+
+impl Listed for Table {
+    const KIND: EntityKind = EntityKind::Table;
+}
+
+impl Listed for Tag {
+    const KIND: EntityKind = EntityKind::Tag;
+}
+
+/// Writes the addresses of what is imported, and of what is the instance's own.
+///
+/// # Safety
+///
+/// The list can be written; the imports are complete.
+unsafe fn list<T: Listed>(list: NonNull<[NonNull<T>]>, own: NonNull<[T]>, imports: &[Handle]) {
+    if list.is_empty() {
+        return;
+    }
+    let imported = imports.iter().filter(|i| i.kind() == T::KIND).map(|i| i.raw().cast());
+    // SAFETY: the places are in the array.
+    let own = (0..own.len()).map(|i| unsafe { own.cast::<T>().add(i) });
+    let mut written = 0;
+    for address in imported.chain(own) {
+        assert!(written < list.len());
+        // SAFETY: the place is in the list (asserted).
+        unsafe { list.cast().add(written).write(address) };
+        written += 1;
+    }
+    assert_eq!(written, list.len());
 }
 
 /// The address of something that lies in a context.
@@ -501,11 +517,6 @@ unsafe fn inline<T>(context: NonNull<VMContext>, place: Place) -> NonNull<T> {
     let Place::Inline(at) = place else { unreachable!("defined entities lie in the context") };
     // SAFETY: the caller's contract.
     unsafe { context.cast::<u8>().add(at as usize).cast() }
-}
-
-/// The addresses of the imports of one kind.
-fn pointers<T>(imports: &[Handle], kind: EntityKind) -> Vec<NonNull<T>> {
-    imports.iter().filter(|i| i.kind() == kind).map(|i| i.raw().cast()).collect()
 }
 
 /// Writes everything into a context that does not change.
@@ -573,12 +584,10 @@ unsafe fn fill(
             }
         }
 
+        let refs = place(layout.func_ref(0)).cast::<VMFuncRef>();
         for (number, (func, ty)) in image.parts.func_refs.iter().enumerate() {
-            place(layout.func_ref(number as u32)).cast().write(VMFuncRef {
-                code: code.entry(*func),
-                vmctx: context.as_ptr(),
-                ty: image.types[ty.index()],
-            });
+            let (code, ty) = (code.entry(*func), image.types[ty.index()]);
+            refs.add(number).write(VMFuncRef { code, vmctx: context.as_ptr(), ty });
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The only door into wasm.
 //!
-//! [`enter`] takes an [`Activation`] of the thread, links it to the store, sets the stack limit and
-//! calls through the entry trampoline of the function's type. The trampoline notes in the
+//! [`enter`] takes an [`Activation`] of the thread, links it to the store, and calls through the entry trampoline of the function's type. The trampoline notes in the
 //! activation how to get back; whoever traps leaves the reason there and resumes at the
 //! trampoline's exit. Everything that an entry changes is put back here.
 //!
@@ -13,6 +12,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arch;
 use super::leave::HostError;
@@ -36,6 +36,8 @@ pub struct Thread {
     /// Lies in the frame in which a signal is being passed on to the handler before ours; the
     /// handler may have jumped out of it. Null if there is none.
     pub(super) chaining: *const Witness,
+    /// See [`thread_number`]; 0 until it has one.
+    number: usize,
 }
 
 /// One entry into wasm. An activation is used again by the next entry at its depth.
@@ -81,7 +83,7 @@ impl Cause {
     /// store's interrupt knows why.
     pub(super) fn of_trap(store: &Store, code: TrapCode) -> Cause {
         if code == TrapCode::Interrupt {
-            return store.interrupt().take().unwrap_or(code).into();
+            return store.take_interrupt().unwrap_or(code).into();
         }
         code.into()
     }
@@ -143,7 +145,8 @@ impl Thread {
     /// current one.
     fn floor(&self, sp: usize) -> usize {
         if (self.stack_low..self.stack_high).contains(&sp) {
-            self.vm.floor
+            let size = self.stack_high - self.stack_low;
+            self.stack_low + HOST_RESERVE.min(size / 4)
         } else {
             sp.saturating_sub(UNKNOWN_STACK)
         }
@@ -314,15 +317,32 @@ impl Drop for Witness {
     }
 }
 
+/// A number that tells the current thread from others that live at the same time, as far as few of
+/// them have ended: threads are numbered as they come.
+#[inline]
+pub(super) fn thread_number() -> usize {
+    // SAFETY: nobody else touches this thread's block meanwhile.
+    let number = unsafe { (*arch::thread()).number };
+    if number == 0 { new_thread_number() } else { number }
+}
+
+#[cold]
+fn new_thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: as above.
+    unsafe { (*arch::thread()).number = number };
+    number
+}
+
 /// Prepares the thread for its first entry.
 #[cold]
 fn prepare(thread: &mut Thread, signals: bool) {
     // Without bounds, wasm gets less (see `floor`).
     if let Some(stack) = thread.stack() {
-        let floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
-        // An entry may be so much lower than the stack pointer that it compares.
-        let top = stack.end.saturating_sub(DIRECT_ENTRY_STACK);
-        (thread.vm.floor, thread.vm.span) = (floor, top.saturating_sub(floor));
+        thread.vm.floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
+        thread.vm.direct_floor = thread.vm.floor + DIRECT_ENTRY_STACK;
+        thread.vm.direct_span = stack.end.saturating_sub(thread.vm.direct_floor);
     }
     if thread.vm.outermost.is_null() {
         thread.vm.outermost = new_activation(&mut thread.vm).cast();
@@ -420,11 +440,8 @@ pub unsafe fn enter(
     let nested = !innermost.is_null();
     // Nested entries share the budget of the outermost one, as long as they are on its stack.
     let shared = nested && sp.wrapping_sub(previous_limit) <= store.config.max_stack;
-    let limit = if shared {
-        previous_limit
-    } else {
-        thread.floor(sp).max(sp.saturating_sub(store.config.max_stack))
-    };
+    let floor = if shared { previous_limit } else { thread.floor(sp) };
+    let limit = floor.max(sp.saturating_sub(store.config.max_stack));
     if sp.saturating_sub(signature.stack_need()) < limit {
         let frames = trap::frames(store, Start::Host);
         return Err(Box::new(Raised { cause: TrapCode::StackOverflow.into(), frames }));
@@ -438,6 +455,7 @@ pub unsafe fn enter(
     unsafe {
         let new = &mut *activation;
         new.vm.store = vm;
+        new.vm.floor = floor;
         new.previous = thread.activation();
         new.previous_in_store = innermost;
         new.left_at = (vm.exit_pc, vm.exit_fp);
@@ -445,7 +463,6 @@ pub unsafe fn enter(
         new.vm.witness = witness.begin().cast();
         new.set_outside(ptr::null());
     }
-    vm.stack_limit = limit;
     thread.set_activation(activation);
     store.set_innermost(activation);
     // A trap that waits belongs to calls before.
@@ -486,7 +503,7 @@ pub(super) fn is_inside(store: &Store) -> bool {
 
 /// Calls a numeric function the shortest way, if there is one already and nothing is unusual, with
 /// arrays as [`enter`] gets them, which are to be as large as they say. Says how that has ended: one
-/// of [`entered`]; the caller goes on with [`enter`], or with [`raised`] and [`Store::left`].
+/// of [`entered`]; the caller goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
 ///
 /// # Safety
 ///
@@ -507,11 +524,16 @@ pub unsafe fn enter_directly(
     }
 }
 
-/// Why the direct entry that has just ended on this thread has trapped.
-pub fn raised() -> Box<Raised> {
+/// The store that was entered by the direct entry that has just ended on this thread, and why it
+/// has trapped, if it has.
+///
+/// # Safety
+///
+/// A direct entry has just ended on this thread. The store is there until [`Store::left`].
+pub unsafe fn direct_entry<'a>() -> (&'a Store, Option<Box<Raised>>) {
     // SAFETY: direct entries use this activation, which lives as long as the thread.
     let activation = unsafe { &mut *(*arch::thread()).vm.outermost.cast::<Activation>() };
-    activation.raised.take().expect("whoever resumes here has left the reason")
+    (activation.store().expect("it is there until it is left"), activation.raised.take())
 }
 
 /// Makes the current thread's entries forget a store, which is being dropped: they are abandoned.

@@ -181,8 +181,8 @@ where
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
     let call = HostCall { store, signature: func.ty.signature(), args, results };
-    // SAFETY: wasm has called.
-    let result = unsafe { outside(|| catch_unwind(AssertUnwindSafe(|| body(&call)))) };
+    // SAFETY: wasm of the store has called.
+    let result = unsafe { outside(store, || catch_unwind(AssertUnwindSafe(|| body(&call)))) };
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
@@ -200,13 +200,13 @@ where
 ///
 /// # Safety
 ///
-/// Called by what wasm has called, that is inside an entry.
+/// Called by what wasm of the store has called, that is inside an entry.
 #[inline]
-pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
+pub(super) unsafe fn outside<T>(store: &Store, body: impl FnOnce() -> T) -> T {
     let witness = Witness::new();
-    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let activation = unsafe { (*arch::thread()).activation() };
-    // SAFETY: activations live as long as their thread.
+    // The thread may have newer ones, if the host has jumped out of them before this is called.
+    let activation = store.innermost();
+    // SAFETY: wasm, which has called, runs in this activation.
     unsafe { (*activation).set_outside(witness.begin()) };
     let result = body();
     // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::budget::{Budget, Charge};
+use super::image::DataImage;
 use super::shared::SharedMemory;
+use super::slots::{self, Class, REACH_32, Refusal, Slot};
 use super::sys::{self, Mapping};
 use crate::abi::layout::{GUARD_SIZE, MemoryStyle, VMMemory};
 use crate::wasm::{MemoryType, PAGE_SIZE};
@@ -20,6 +21,8 @@ pub struct Memory {
     vm: NonNull<VMMemory>,
     style: MemoryStyle,
     bytes: Bytes,
+    /// What it started with, if not with zeros; what compiled code sees of it is there as long.
+    image: Option<NonNull<DataImage>>,
     /// Its part of the store's budget of bytes.
     charge: Charge,
 }
@@ -27,13 +30,38 @@ pub struct Memory {
 /// Where a memory's bytes are.
 enum Bytes {
     Own {
-        mapping: Cell<Option<Mapping>>,
-        /// How the mapping looks, for those who must not take it out: start and length.
+        ground: Cell<Option<Ground>>,
+        /// How its mapping looks, for those who must not take it out: start and length.
         reserved: Cell<(usize, usize)>,
         /// Bytes at the start of the mapping that are accessible: whole pages of the system.
         committed: Cell<usize>,
     },
     Shared(Arc<SharedMemory>),
+}
+
+/// Address space of a memory.
+enum Ground {
+    /// It is the memory's alone.
+    Own(Mapping),
+    /// It is used again.
+    Slot(Slot),
+}
+
+impl Ground {
+    fn mapping(&self) -> &Mapping {
+        match self {
+            Ground::Own(mapping) => mapping,
+            Ground::Slot(slot) => &slot.mapping,
+        }
+    }
+
+    /// Ends its use, of which there were `committed` accessible bytes.
+    fn give_back(self, committed: usize, image: Option<&DataImage>) {
+        if let Ground::Slot(mut slot) = self {
+            slot.committed = committed;
+            slots::give(slot, image);
+        }
+    }
 }
 
 /// How an engine wants its memories.
@@ -46,9 +74,6 @@ pub struct MemoryConfig {
     /// Whether faults may be used at all.
     pub signals: bool,
 }
-
-/// Everything that a 32-bit index reaches.
-const REACH_32: u64 = 4 << 30;
 
 impl MemoryConfig {
     /// The style that memories get as long as they can have it and the system gives what is asked
@@ -123,7 +148,7 @@ fn page() -> usize {
 }
 
 impl Memory {
-    /// A memory of type `ty`, zeroed, at its minimum. What compiled code sees of it is written to
+    /// A memory of type `ty` at its minimum; all its bytes are zero but for those of `image`. What compiled code sees of it is written to
     /// `place`, which has to live as long: a `VMMemory`, or, if the memory is shared, a pointer to
     /// that. Where the system refuses the reservation it becomes a checked one. Its bytes are
     /// taken from `budget`.
@@ -131,14 +156,21 @@ impl Memory {
     /// # Errors
     ///
     /// A message when the type is not valid, or neither budget nor system have so much memory.
-    pub fn new(
+    ///
+    /// # Safety
+    ///
+    /// Place and image live as long as the memory, and the image fits into its minimum; the budget
+    /// stays where it is and lives longer.
+    pub unsafe fn new(
         ty: MemoryType,
         config: &MemoryConfig,
-        budget: &Rc<Budget>,
+        budget: &Budget,
         place: NonNull<VMMemory>,
+        image: Option<&DataImage>,
     ) -> Result<Memory, String> {
         let size = initial_size(&ty)?;
-        let Some(charge) = budget.charge(size as u64) else {
+        // SAFETY: the caller's contract.
+        let Some(charge) = (unsafe { budget.charge(size as u64) }) else {
             return Err("the store's limit of memory is reached".to_owned());
         };
         if ty.shared {
@@ -147,36 +179,42 @@ impl Memory {
             unsafe { place.cast().write(memory.vm) };
             return Ok(memory);
         }
-        let style = config.style().of(&ty);
-        let less = config.reservation.min(most_bytes(&ty)).max(size as u64);
-        let try_with = |style, reservation| {
-            let mapping = reserve(style, reservation)?;
-            let committed = commit(&mapping, 0, size).map_err(out_of_memory)?;
-            Ok((style, mapping, committed))
-        };
-        let made: Result<_, String> = try_with(style, less);
-        let (style, mapping, committed) =
-            made.or_else(|_| try_with(MemoryStyle::Checked, size as u64))?;
+        let (style, ground, committed) = find_ground(&ty, config, size, image)?;
         let bytes = Bytes::Own {
-            mapping: Cell::default(),
+            ground: Cell::default(),
             reserved: Cell::default(),
             committed: Cell::default(),
         };
-        let memory = Memory { ty, vm: place, style, bytes, charge };
-        memory.install(mapping, committed);
+        if let Some(image) = image {
+            let base = ground.mapping().base();
+            let is_there = matches!(&ground, Ground::Slot(slot) if slot.holds(image));
+            if !is_there {
+                // SAFETY: the image fits into what is accessible, which is zero.
+                unsafe { image.copy_to(base) };
+            }
+        }
+        let memory =
+            Memory { ty, vm: place, style, bytes, image: image.map(NonNull::from), charge };
+        memory.install(ground, committed);
         set_len(memory.vm, size);
         Ok(memory)
     }
 
     /// A share of `memory`. What it has grown to already counts for nobody's budget, what it grows
     /// by through this share for `budget`.
-    pub fn of_shared(memory: Arc<SharedMemory>, budget: &Rc<Budget>) -> Memory {
-        Memory::share(memory, budget.charge(0).expect("nothing is always there"))
+    ///
+    /// # Safety
+    ///
+    /// The budget stays where it is and lives longer than the memory.
+    pub unsafe fn of_shared(memory: Arc<SharedMemory>, budget: &Budget) -> Memory {
+        // SAFETY: the caller's contract.
+        let charge = unsafe { budget.charge(0) };
+        Memory::share(memory, charge.expect("nothing is always there"))
     }
 
     fn share(memory: Arc<SharedMemory>, charge: Charge) -> Memory {
         let (ty, vm, style) = (memory.ty(), memory.vm(), memory.style());
-        Memory { ty, vm, style, bytes: Bytes::Shared(memory), charge }
+        Memory { ty, vm, style, bytes: Bytes::Shared(memory), image: None, charge }
     }
 
     /// What it shares with others, if it is shared.
@@ -187,15 +225,16 @@ impl Memory {
         }
     }
 
-    fn install(&self, new: Mapping, new_committed: usize) {
-        let Bytes::Own { mapping, reserved, committed } = &self.bytes else {
+    fn install(&self, new: Ground, new_committed: usize) {
+        let Bytes::Own { ground, reserved, committed } = &self.bytes else {
             unreachable!("shared memories keep their mapping")
         };
+        let mapping = new.mapping();
         // SAFETY: `vm` lives as long as the memory.
-        unsafe { (*self.vm.as_ptr()).base = new.base() };
-        reserved.set((new.base() as usize, new.len()));
+        unsafe { (*self.vm.as_ptr()).base = mapping.base() };
+        reserved.set((mapping.base() as usize, mapping.len()));
         committed.set(new_committed);
-        mapping.set(Some(new));
+        ground.set(Some(new));
     }
 
     /// Its type, as it was created.
@@ -293,46 +332,100 @@ impl Memory {
 
     /// Makes the first `size` bytes accessible, elsewhere if they do not fit where they are.
     fn commit(&self, size: usize) -> Result<(), String> {
-        let Bytes::Own { mapping, committed, .. } = &self.bytes else {
+        let Bytes::Own { ground, committed, .. } = &self.bytes else {
             unreachable!("shared memories grow by themselves")
         };
         if size <= committed.get() {
             return Ok(());
         }
-        let mut there = mapping.take().expect("memories have their mapping");
-        if size > there.len() {
+        let mut there = ground.take().expect("memories have their ground");
+        if size > there.mapping().len() {
             debug_assert_eq!(self.style, MemoryStyle::Checked);
             there = match enlarge(there, committed.get(), size as u64, most_bytes(&self.ty)) {
-                Ok(larger) => larger,
+                Ok(larger) => Ground::Own(larger),
                 Err(there) => {
-                    mapping.set(Some(there));
+                    ground.set(Some(there));
                     return Err(out_of_memory("there is no room for it"));
                 }
             };
         }
-        let done = commit(&there, committed.get(), size);
+        let done = commit(there.mapping(), committed.get(), size);
         self.install(there, *done.as_ref().unwrap_or(&committed.get()));
         done.map(drop).map_err(out_of_memory)
     }
 }
 
-/// Makes a mapping larger, elsewhere if need be; keeps its first `used` bytes. Grown once, it will
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Bytes::Own { ground, committed, .. } = &self.bytes
+            && let Some(ground) = ground.take()
+        {
+            // SAFETY: the image lives as long as the memory (contract of `new`).
+            let image = self.image.map(|image| unsafe { image.as_ref() });
+            ground.give_back(committed.get(), image);
+        }
+    }
+}
+
+/// Address space for a new memory of `size` bytes, and how many of it are accessible.
+fn find_ground(
+    ty: &MemoryType,
+    config: &MemoryConfig,
+    size: usize,
+    image: Option<&DataImage>,
+) -> Result<(MemoryStyle, Ground, usize), String> {
+    let style = config.style().of(ty);
+    let reservation = config.reservation.min(most_bytes(ty)).max(size as u64);
+    let slot = |class, style| {
+        let slot = slots::take(class, size, image)?;
+        let committed = slot.committed;
+        Ok::<_, Refusal>((style, Ground::Slot(slot), committed))
+    };
+    let packed = |wanted| {
+        let class = Class::packed(wanted).ok_or(Refusal::Refused)?;
+        slot(class, MemoryStyle::Checked)
+    };
+    let own = |style, reservation| {
+        let mapping = reserve(style, reservation)?;
+        let committed = commit(&mapping, 0, size).map_err(out_of_memory)?;
+        Ok::<_, String>((style, Ground::Own(mapping), committed))
+    };
+    let last = || packed(size as u64).or_else(|_| own(MemoryStyle::Checked, size as u64));
+    let first = match style {
+        MemoryStyle::Guarded => slot(Class::Guarded, style),
+        MemoryStyle::Checked => packed(reservation),
+    };
+    match first {
+        // There are so many memories that the process has no room for the large ones.
+        Err(Refusal::Full) => last(),
+        Err(Refusal::Refused) => own(style, reservation).or_else(|_| last()),
+        Ok(found) => Ok(found),
+    }
+}
+
+/// Makes a ground larger, elsewhere if need be; keeps its first `used` bytes. Grown once, it will
 /// grow again: it gets room for half as much more, up to `most`, if the system has that.
 ///
 /// # Errors
 ///
-/// The mapping as it was.
-fn enlarge(mut there: Mapping, used: usize, size: u64, most: u64) -> Result<Mapping, Mapping> {
+/// The ground as it was.
+fn enlarge(mut there: Ground, used: usize, size: u64, most: u64) -> Result<Mapping, Ground> {
     for wanted in [size.saturating_add(size / 2).min(most).max(size), size] {
         let Ok(len) = whole_pages(wanted) else { continue };
-        there = match there.enlarge(used, len) {
-            Ok(larger) => return Ok(larger),
-            Err(there) => there,
+        there = match there {
+            Ground::Own(mapping) => match mapping.enlarge(used, len) {
+                Ok(larger) => return Ok(larger),
+                Err(mapping) => Ground::Own(mapping),
+            },
+            slot => slot,
         };
         let Ok(new) = Mapping::reserve(len) else { continue };
         if new.make_writable(0..used).is_ok() {
             // SAFETY: both mappings are accessible for so many bytes and do not overlap.
-            unsafe { std::ptr::copy_nonoverlapping(there.base(), new.base(), used) };
+            unsafe {
+                std::ptr::copy_nonoverlapping(there.mapping().base(), new.base(), used);
+            }
+            there.give_back(used, None);
             return Ok(new);
         }
     }
@@ -359,7 +452,14 @@ mod tests {
     fn memory(min: u64, max: Option<u64>, reservation: u64, vm: &mut VMMemory) -> Memory {
         let ty = MemoryType::new(Limits { min, max });
         let config = MemoryConfig { reservation, signals: true };
-        Memory::new(ty, &config, &Rc::default(), NonNull::from(vm)).unwrap()
+        make(ty, &config, vm).unwrap()
+    }
+
+    fn make(ty: MemoryType, config: &MemoryConfig, vm: &mut VMMemory) -> Result<Memory, String> {
+        // Lives as long as any memory.
+        let budget = Box::leak(Box::default());
+        // SAFETY: the tests keep `vm` longer than the memory.
+        unsafe { Memory::new(ty, config, budget, NonNull::from(vm), None) }
     }
 
     fn empty() -> VMMemory {
@@ -411,7 +511,7 @@ mod tests {
             ..MemoryType::new(Limits { min: 1, max: None })
         };
         let config = MemoryConfig { reservation: 0, signals: true };
-        let memory = Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).unwrap();
+        let memory = make(ty, &config, &mut vm).unwrap();
         // SAFETY: the first page is there.
         unsafe { memory.base().add(77).write(7) };
         // Copying so much would be noticed.
@@ -435,7 +535,7 @@ mod tests {
         let config = MemoryConfig { reservation: 0, signals: true };
         for (min, max) in [(65537, None), (2, Some(1))] {
             let ty = MemoryType::new(Limits { min, max });
-            assert!(Memory::new(ty, &config, &Rc::default(), NonNull::from(&mut vm)).is_err());
+            assert!(make(ty, &config, &mut vm).is_err());
         }
     }
 }

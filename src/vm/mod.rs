@@ -6,13 +6,17 @@
 //! is missing is asked for through hooks that `engine` supplies.
 
 mod arch;
+mod block;
 pub mod budget;
 pub mod code;
 pub mod context;
 pub mod enter;
 pub mod exception;
+pub mod file;
+pub mod fork;
 pub mod global;
 pub mod heap;
+pub mod image;
 pub mod interrupt;
 pub mod leave;
 mod libcalls;
@@ -23,11 +27,13 @@ pub mod refs;
 mod registry;
 pub mod shared;
 pub mod signature;
+pub mod slots;
 pub mod stack;
 pub mod store;
+pub mod striped;
 mod sys;
 pub mod table;
 pub mod trap;
 pub mod types;
 
-pub use sys::{without_signals, without_sigpipe};
+pub use sys::{give_back_memory, without_signals, without_sigpipe};

@@ -130,13 +130,16 @@ pub(super) unsafe extern "C" fn call_in_full(
 /// The function is live; it has trapped if `trapped` is not 0.
 pub(super) unsafe extern "C" fn call_ended(func: *const VMFuncRef, trapped: u32) {
     // SAFETY: the caller's contract.
-    let store = unsafe { store_of(func) };
-    // SAFETY: as above.
-    let keep = unsafe { store.keep_code(func) };
-    if trapped != 0 {
-        store.keep_trap(enter::raised());
+    let keep = unsafe { store_of(func).keep_code(func) };
+    // SAFETY: the caller's contract; the store is not used after `left`.
+    unsafe {
+        let (store, raised) = enter::direct_entry();
+        if trapped != 0
+            && let Some(raised) = raised
+        {
+            store.keep_trap(raised);
+        }
+        store.left();
     }
-    // SAFETY: the store is not used after this.
-    unsafe { store.left() };
     keep();
 }

@@ -7,13 +7,12 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 
 use super::context::Instance;
 use super::heap::Tracer;
 use super::leave::HostFunc;
-use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
+use super::store::{ById, EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::table::Table;
 use super::trap::Frame;
 use crate::abi::layout::{HOST_MAGIC, INSTANCE_MAGIC, VMContext, VMFuncRef, VMGlobal};
@@ -64,7 +63,7 @@ pub(super) struct Externs {
     free: Vec<u32>,
     /// Objects of which there is one for each address: that of the entity that they stand for, or
     /// of something that their data keeps alive.
-    by_key: HashMap<usize, NonNull<ExternNode>>,
+    by_key: ById<usize, NonNull<ExternNode>>,
 }
 
 impl Externs {
@@ -339,6 +338,7 @@ impl Handle {
     }
 
     /// The reference to the function that this is a handle to.
+    #[inline]
     pub fn func_ref(&self) -> NonNull<VMFuncRef> {
         assert_eq!(self.kind(), EntityKind::Func);
         self.raw().cast()

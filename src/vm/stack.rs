@@ -1,6 +1,7 @@
 //! Stacks: how much is left of this one, and running on another.
 
 use std::ffi::c_void;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::arch;
@@ -20,38 +21,49 @@ pub fn room() -> Option<usize> {
     bounds.filter(|bounds| bounds.contains(&sp)).map(|bounds| sp - bounds.start)
 }
 
-/// Runs `work` on a stack of its own with `size` bytes.
-///
-/// # Panics
-///
-/// As `work` does, and when the system has no memory for a stack.
-pub fn on_own_stack(size: usize, work: impl FnOnce()) {
-    struct Call<F> {
-        work: Option<F>,
-        result: std::thread::Result<()>,
-    }
-    unsafe extern "C" fn run<F: FnOnce()>(call: *mut c_void) {
-        // SAFETY: `function_for` has chosen this function for calls of this type.
-        let call = unsafe { &mut *call.cast::<Call<F>>() };
-        let work = call.work.take().expect("run once");
-        call.result = catch_unwind(AssertUnwindSafe(work));
-    }
-    fn function_for<F: FnOnce()>(_: &Call<F>) -> unsafe extern "C" fn(*mut c_void) {
-        run::<F>
-    }
-    let mut call = Call { work: Some(work), result: Ok(()) };
-    let guard = page_size();
-    let size = size.next_multiple_of(guard);
-    let stack = Mapping::reserve(size + guard).and_then(|stack| {
+/// A stack to run something on that needs more than the current one may have.
+#[derive(Debug)]
+pub struct OwnStack(Mapping);
+
+impl OwnStack {
+    /// A stack of `size` bytes; they take memory as far as they are used.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no memory for it.
+    pub fn new(size: usize) -> io::Result<OwnStack> {
+        let guard = page_size();
+        let size = size.next_multiple_of(guard);
+        let stack = Mapping::reserve(size + guard)?;
         stack.make_writable(guard..size + guard)?;
-        Ok(stack)
-    });
-    let stack = stack.expect("there is memory for a stack");
-    let top = stack.base().wrapping_add(stack.len());
-    // SAFETY: the function and its argument belong together; the stack is live and large.
-    unsafe { arch::call_on(top, function_for(&call), (&raw mut call).cast()) };
-    if let Err(panic) = call.result {
-        resume_unwind(panic);
+        Ok(OwnStack(stack))
+    }
+
+    /// Runs `work` on this stack.
+    ///
+    /// # Panics
+    ///
+    /// As `work` does.
+    pub fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        struct Call<F, T> {
+            work: Option<F>,
+            result: Option<std::thread::Result<T>>,
+        }
+        unsafe extern "C" fn run<F: FnOnce() -> T, T>(call: *mut c_void) {
+            // SAFETY: `function_for` has chosen this function for calls of this type.
+            let call = unsafe { &mut *call.cast::<Call<F, T>>() };
+            let work = call.work.take().expect("run once");
+            call.result = Some(catch_unwind(AssertUnwindSafe(work)));
+        }
+        fn function_for<F: FnOnce() -> T, T>(_: &Call<F, T>) -> unsafe extern "C" fn(*mut c_void) {
+            run::<F, T>
+        }
+        let mut call = Call { work: Some(work), result: None };
+        let top = self.0.base().wrapping_add(self.0.len());
+        // SAFETY: the function and its argument belong together; the stack is live, and borrowed
+        // for as long as the call takes.
+        unsafe { arch::call_on(top, function_for(&call), (&raw mut call).cast()) };
+        call.result.expect("it has run").unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -62,10 +74,11 @@ mod tests {
     #[test]
     fn runs_elsewhere_and_comes_back() {
         let here = arch::stack_pointer();
-        let mut there = 0;
-        on_own_stack(1 << 20, || there = arch::stack_pointer());
+        let mut stack = OwnStack::new(1 << 20).unwrap();
+        let there = stack.run(arch::stack_pointer);
         assert!(here.abs_diff(there) > 1 << 16);
-        let panicked = std::panic::catch_unwind(|| on_own_stack(1 << 20, || panic!("as told")));
+        let panicked = catch_unwind(AssertUnwindSafe(|| stack.run(|| panic!("as told"))));
         assert!(panicked.is_err());
+        assert_eq!(stack.run(|| 6 * 7), 42);
     }
 }

@@ -3,10 +3,10 @@
 use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::rc::Rc;
 
 use super::budget::{Budget, Charge};
-use crate::abi::layout::{VMTable, element_size};
+use super::image::PresetRef;
+use crate::abi::layout::{VMFuncRef, VMTable, element_size};
 use crate::wasm::{Family, TableType};
 
 /// A table and the memory that belongs to it.
@@ -32,14 +32,23 @@ impl Table {
     /// # Errors
     ///
     /// A message when the type is not valid, the budget is exceeded, or there is no memory.
-    pub fn new(ty: TableType, budget: &Rc<Budget>, vm: NonNull<VMTable>) -> Result<Table, String> {
+    ///
+    /// # Safety
+    ///
+    /// What `vm` points to lives as long as the table, the budget stays where it is and lives longer.
+    pub unsafe fn new(
+        ty: TableType,
+        budget: &Budget,
+        vm: NonNull<VMTable>,
+    ) -> Result<Table, String> {
         if ty.limits.min > MAX_TABLE_ELEMENTS {
             return Err(format!("a table of {} elements is too large", ty.limits.min));
         }
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err("the table's maximum is below its minimum".to_owned());
         }
-        let Some(charge) = budget.charge(ty.limits.min) else {
+        // SAFETY: the caller's contract.
+        let Some(charge) = (unsafe { budget.charge(ty.limits.min) }) else {
             return Err("the store's limit of table elements is reached".to_owned());
         };
         let memory = NonNull::dangling();
@@ -186,6 +195,22 @@ impl Table {
         true
     }
 
+    /// Sets the elements from `start` on, which are there, to the functions that `refs` stand for.
+    #[inline]
+    pub(super) fn preset(
+        &self,
+        start: usize,
+        refs: &[PresetRef],
+        address: impl Fn(PresetRef) -> *const VMFuncRef,
+    ) {
+        assert!(self.holds_funcs() && in_bounds(start as u64, refs.len() as u64, self.len()));
+        let first = self.base().cast::<*const VMFuncRef>();
+        for (i, preset) in refs.iter().enumerate() {
+            // SAFETY: the elements are there, and addresses of functions (asserted).
+            unsafe { first.add(start + i).write(address(*preset)) };
+        }
+    }
+
     /// Copies `values` to the elements from `start` on; false, and nothing is copied, when they
     /// are not all there.
     pub fn init(&self, start: u64, values: &[u64]) -> bool {
@@ -240,7 +265,9 @@ mod tests {
         let mut vm = VMTable { base: std::ptr::null_mut(), len: 0 };
         let limits = Limits { min: 2, max: Some(5) };
         let ty = TableType::new(RefType::EXTERN, limits);
-        let table = Table::new(ty, &Rc::default(), NonNull::from(&mut vm)).unwrap();
+        let budget = Budget::default();
+        // SAFETY: both live longer than the table.
+        let table = unsafe { Table::new(ty, &budget, NonNull::from(&mut vm)) }.unwrap();
         assert_eq!(table.get(1), Some(0));
         assert_eq!(table.get(2), None);
         assert_eq!(table.grow(2, 7), Some(2));

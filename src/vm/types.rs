@@ -101,6 +101,7 @@ impl Type {
     /// # Safety
     ///
     /// The type is alive.
+    #[inline]
     pub unsafe fn of_vm<'a>(vm: *const VMType) -> &'a Type {
         const { assert!(std::mem::offset_of!(Type, vm) == 0) };
         // SAFETY: the caller's contract; every `VMType` is the first field of a `Type`.
@@ -138,6 +139,7 @@ impl Type {
     }
 
     /// What calls need; the type has to be one of functions.
+    #[inline]
     pub fn signature(&self) -> &Signature {
         self.signature.as_ref().expect("it is a function type")
     }

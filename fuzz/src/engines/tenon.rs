@@ -19,7 +19,8 @@ pub struct Mode {
     pub explicit_checks: bool,
     /// Bytes that are reserved for a memory; none: what the library prefers.
     pub reservation: Option<u64>,
-    pub lazy: bool,
+    /// When functions are compiled (`tenon_compilation_enum`).
+    pub compilation: u8,
     /// Code counts fuel and looks for interrupts.
     pub metered: bool,
     /// Modules are written to bytes and read again before they run.
@@ -32,11 +33,15 @@ pub struct Mode {
     pub little: bool,
 }
 
+const EAGER: u8 = 1;
+const LAZY: u8 = 2;
+const AHEAD: u8 = 3;
+
 const GUARD_PAGES: Mode = Mode {
     name: "guard pages",
     explicit_checks: false,
     reservation: None,
-    lazy: false,
+    compilation: EAGER,
     metered: false,
     serialized: false,
     heap: None,
@@ -45,12 +50,12 @@ const GUARD_PAGES: Mode = Mode {
 };
 
 /// The modes, the preferred one first.
-pub const MODES: [Mode; 10] = [
+pub const MODES: [Mode; 11] = [
     GUARD_PAGES,
     Mode { name: "explicit checks", explicit_checks: true, ..GUARD_PAGES },
     Mode { name: "memories that move", reservation: Some(100_000), ..GUARD_PAGES },
-    Mode { name: "lazy", lazy: true, ..GUARD_PAGES },
-    Mode { name: "lazy, explicit checks", lazy: true, explicit_checks: true, ..GUARD_PAGES },
+    Mode { name: "lazy", compilation: LAZY, ..GUARD_PAGES },
+    Mode { name: "lazy, explicit checks", compilation: LAZY, explicit_checks: true, ..GUARD_PAGES },
     Mode { name: "metered", metered: true, ..GUARD_PAGES },
     Mode {
         name: "metered, explicit checks, memories that move",
@@ -62,6 +67,7 @@ pub const MODES: [Mode; 10] = [
     Mode { name: "serialized", serialized: true, ..GUARD_PAGES },
     Mode { name: "little heap", heap: Some(8 << 10), ..GUARD_PAGES },
     Mode { name: "collect always", collect_always: true, ..GUARD_PAGES },
+    Mode { name: "ahead", compilation: AHEAD, ..GUARD_PAGES },
 ];
 
 /// The modes in which anything can run: for fuel, code is metered.
@@ -114,7 +120,7 @@ functions! {
         tenon_config_feature_set(Pointer, *const c_char, bool) -> u8;
         tenon_config_explicit_checks_set(Pointer, bool) -> u8;
         tenon_config_memory_reservation_set(Pointer, u64) -> u8;
-        tenon_config_lazy_compilation_set(Pointer, bool) -> u8;
+        tenon_config_compilation_set(Pointer, u8) -> u8;
         tenon_config_max_stack_set(Pointer, usize) -> u8;
         tenon_config_relaxed_simd_deterministic_set(Pointer, bool) -> u8;
         tenon_config_collect_always_set(Pointer, bool) -> u8;
@@ -191,7 +197,7 @@ impl Tenon {
             if let Some(bytes) = mode.reservation {
                 (f.tenon_config_memory_reservation_set)(config, bytes);
             }
-            (f.tenon_config_lazy_compilation_set)(config, mode.lazy);
+            (f.tenon_config_compilation_set)(config, mode.compilation);
             (f.tenon_config_collect_always_set)(config, mode.collect_always);
             (f.tenon_config_interruptible_set)(config, mode.metered);
             (f.tenon_config_fuel_set)(config, mode.metered);

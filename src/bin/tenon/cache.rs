@@ -18,7 +18,7 @@ use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, openat,
     renameat, statat, unlinkat,
 };
-use tenon::{Engine, Error, Module};
+use tenon::{Compilation, Engine, Error, Module};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::limits::parse_size;
@@ -58,12 +58,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache of this user. With lazy compilation there is none: what is kept is complete.
+    /// The cache of this user. There is none unless modules are compiled whole, as what is kept.
     pub fn new(args: &CacheArgs, engine: &EngineArgs) -> Cache {
-        let folder = match (args.no_cache, engine.lazy) {
+        let folder = match (args.no_cache, engine.compilation()) {
             (true, _) => return Cache::none(),
-            (_, true) => Err("it is for modules that are compiled whole, not --lazy".to_owned()),
-            _ => Folder::create(),
+            (_, None | Some(Compilation::Eager)) => Folder::create(),
+            _ => Err("it is for modules that are compiled whole, not --lazy".to_owned()),
         };
         Cache { folder, verbose: args.cache }
     }
@@ -90,14 +90,12 @@ impl Cache {
             return Ok(module);
         }
         let module = Module::new(engine, binary)?;
-        let kept = module
-            .serialize()
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| folder.write(&name, &bytes).map_err(|error| error.to_string()));
-        if let Err(reason) = kept {
-            self.warn(&reason);
+        let bytes = module.serialize()?;
+        if let Err(error) = folder.write(&name, &bytes) {
+            self.warn(&error.to_string());
         }
-        Ok(module)
+        // All of it has been compiled now, so that nothing is left to be while it runs.
+        Ok(deserialize(engine, &bytes).unwrap_or(module))
     }
 
     fn warn(&self, reason: &str) {

@@ -124,8 +124,11 @@ struct EngineArgs {
     /// Bytes of address space to reserve for each memory; below 4 GiB accesses are checked.
     #[arg(long, value_name = "BYTES")]
     memory_reservation: Option<u64>,
-    /// Compile each function when it is called for the first time; the cache is not used then.
-    #[arg(long)]
+    /// When to compile functions; but for `eager`, the cache is not used then.
+    #[arg(long, value_name = "WHEN", value_enum)]
+    compilation: Option<When>,
+    /// Compile each function when it is called for the first time: --compilation=lazy.
+    #[arg(long, conflicts_with = "compilation")]
     lazy: bool,
     /// Let code look for interrupts; `--timeout` implies it.
     #[arg(long)]
@@ -147,7 +150,31 @@ struct EngineArgs {
     features: Vec<String>,
 }
 
+/// Names of [`Compilation`].
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Serialize, Deserialize)]
+enum When {
+    /// Small modules at once, others ahead.
+    Adaptive,
+    /// All before the program starts.
+    Eager,
+    /// Each when it is called for the first time.
+    Lazy,
+    /// As lazy, while threads compile what functions call.
+    Ahead,
+}
+
 impl EngineArgs {
+    /// When functions are to be compiled, if the user has said so.
+    fn compilation(&self) -> Option<Compilation> {
+        let when = self.compilation.map(|when| match when {
+            When::Adaptive => Compilation::Adaptive,
+            When::Eager => Compilation::Eager,
+            When::Lazy => Compilation::Lazy,
+            When::Ahead => Compilation::Ahead,
+        });
+        when.or(self.lazy.then_some(Compilation::Lazy))
+    }
+
     /// The engine with these settings.
     fn engine(&self) -> Result<Engine, Error> {
         Engine::new(&self.config()?)
@@ -168,8 +195,8 @@ impl EngineArgs {
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes);
         }
-        if self.lazy {
-            config.compilation(Compilation::Lazy);
+        if let Some(when) = self.compilation() {
+            config.compilation(when);
         }
         config.relaxed_simd_deterministic(self.relaxed_simd_deterministic);
         config.baseline_cpu(self.baseline_cpu);

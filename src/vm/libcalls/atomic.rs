@@ -72,7 +72,7 @@ unsafe fn wait(
     let shared = memory.shared().ok_or(TrapCode::ExpectedSharedMemory)?;
     // A timeout with the sign bit is negative: there is none.
     let timeout = (timeout as i64 >= 0).then(|| Duration::from_nanos(timeout));
-    let interrupt = || store.interrupt().take();
+    let interrupt = || store.take_interrupt();
     let interrupt: Option<&dyn Fn() -> Option<TrapCode>> =
         if store.config().interruptible { Some(&interrupt) } else { None };
     let waited = shared.parking().wait(address, || is_expected(word), timeout, interrupt)?;

@@ -6,8 +6,8 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::{
-    BYTES_PER_OBJECT, ExternNode, FEW_OBJECTS, HostFunc, HostGlobal, HostMemory, HostTable,
-    HostTag, Instance, Node, NodeKind, ObjectNode, Store, StoreRc, enter,
+    BYTES_PER_OBJECT, EntityKind, ExternNode, FEW_OBJECTS, HostFunc, HostGlobal, HostMemory,
+    HostTable, HostTag, Instance, Node, NodeKind, ObjectNode, Store, StoreRc, enter,
 };
 use crate::abi::layout::CLEANUP;
 
@@ -104,6 +104,22 @@ impl Store {
         self.drop_garbage(garbage);
     }
 
+    /// Frees a node and whatever only it needed; then drops what belongs to the embedder.
+    pub(super) fn free_one(&self, node: NonNull<Node>) {
+        // SAFETY: the caller has found the node alive.
+        if unsafe { node.as_ref().kind != NodeKind::Instance || !links(node).is_empty() } {
+            return self.free(vec![node]);
+        }
+        self.freeing.set(true);
+        let attached = self.detach(node);
+        // SAFETY: the kind is that of an instance; else as in `take_apart`.
+        let owner = unsafe { Instance::free(node.cast()) };
+        self.freeing.set(false);
+        self.drop_garbage(attached);
+        // A module: no code of the embedder.
+        drop(owner);
+    }
+
     /// Frees these nodes where no code of the embedder may run.
     pub(in crate::vm) fn set_aside(&self, nodes: Vec<NonNull<Node>>) {
         let garbage = self.take_apart(nodes);
@@ -122,6 +138,9 @@ impl Store {
     /// is gone.
     pub(in crate::vm) fn move_attachments(&self, place: impl Fn(u32) -> Option<u32>) {
         let mut attachments = self.object_attachments.borrow_mut();
+        if attachments.is_empty() {
+            return;
+        }
         for (reference, data) in std::mem::take(&mut *attachments) {
             match place(reference) {
                 Some(new) => drop(attachments.insert(new, data)),
@@ -145,7 +164,8 @@ impl Store {
         while let Some(node) = nodes.get(next).copied() {
             next += 1;
             // SAFETY: nothing is destroyed before all links have been followed.
-            for linked in unsafe { links(node) } {
+            for (_, linked) in unsafe { links(node) } {
+                let linked = *linked;
                 // SAFETY: as above.
                 let head = unsafe { linked.as_ref() };
                 head.links.set(head.links.get() - 1);
@@ -159,7 +179,7 @@ impl Store {
         }
         let mut garbage = Vec::new();
         for node in nodes {
-            self.detach(node, &mut garbage);
+            garbage.extend(self.detach(node));
             // SAFETY: nothing refers to the node any more: it was not marked, or it had neither
             // roots nor links nor escaped references.
             unsafe { destroy(node, &mut garbage) };
@@ -170,6 +190,9 @@ impl Store {
 
     /// Drops what runs the embedder's code, one after the other even if that code frees more.
     fn drop_garbage(&self, garbage: Vec<Box<dyn Any>>) {
+        if garbage.is_empty() {
+            return;
+        }
         let mut waiting = self.garbage.borrow_mut();
         let already_dropping = !waiting.is_empty();
         waiting.extend(garbage);
@@ -187,8 +210,8 @@ impl Store {
         }
     }
 
-    /// Takes a node out of the store's lists.
-    fn detach(&self, node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
+    /// Takes a node out of the store's lists. Returns what was attached to it.
+    fn detach(&self, node: NonNull<Node>) -> Vec<Box<dyn Any>> {
         let mut nodes = self.nodes.borrow_mut();
         // SAFETY: the node is live.
         let place = unsafe { node.as_ref() }.place.get();
@@ -201,9 +224,16 @@ impl Store {
             // SAFETY: the store's nodes are live.
             unsafe { moved.as_ref() }.place.set(place);
         }
-        self.pointers.borrow_mut().remove(&node);
-        let attachments = self.attachments.borrow_mut().remove(&node);
-        garbage.extend(attachments.into_iter().flatten().map(|(_, data)| data));
+        let mut pointers = self.pointers.borrow_mut();
+        if !pointers.is_empty() {
+            pointers.remove(&node);
+        }
+        let mut attachments = self.attachments.borrow_mut();
+        if attachments.is_empty() {
+            return Vec::new();
+        }
+        let attached = attachments.remove(&node).into_iter().flatten();
+        attached.map(|(_, data)| data).collect()
     }
 }
 
@@ -212,12 +242,12 @@ impl Store {
 /// # Safety
 ///
 /// The node is live.
-unsafe fn links(node: NonNull<Node>) -> Vec<NonNull<Node>> {
+unsafe fn links<'a>(node: NonNull<Node>) -> &'a [(EntityKind, NonNull<Node>)] {
     // SAFETY: the kind says what the node is (contract of `adopt`).
     unsafe {
         match node.as_ref().kind {
             NodeKind::Instance => node.cast::<Instance>().as_ref().links(),
-            _ => Vec::new(),
+            _ => &[],
         }
     }
 }
@@ -228,12 +258,10 @@ unsafe fn links(node: NonNull<Node>) -> Vec<NonNull<Node>> {
 ///
 /// Nothing refers to the node.
 unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
-    // SAFETY: the kind says what the node is, and that it came from a box (contract of `adopt`).
+    // SAFETY: the kind says what the node is, and how it was made (contract of `adopt`).
     unsafe {
         match node.as_ref().kind {
-            NodeKind::Instance => {
-                garbage.push(Box::from_raw(node.cast::<Instance>().as_ptr()).into_owner());
-            }
+            NodeKind::Instance => garbage.push(Instance::free(node.cast())),
             NodeKind::Func => {
                 garbage.push(Box::from_raw(node.cast::<HostFunc>().as_ptr()).into_data());
             }

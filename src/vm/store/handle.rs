@@ -43,6 +43,7 @@ pub struct StoreRc(pub(super) ManuallyDrop<Rc<Store>>);
 impl std::ops::Deref for StoreRc {
     type Target = Store;
 
+    #[inline]
     fn deref(&self) -> &Store {
         &self.0
     }
@@ -93,16 +94,19 @@ impl Handle {
     }
 
     /// The store.
+    #[inline]
     pub fn store(&self) -> &StoreRc {
         &self.store
     }
 
     /// What it refers to.
+    #[inline]
     pub fn kind(&self) -> EntityKind {
         self.kind
     }
 
     /// The address that is the entity's identity.
+    #[inline]
     pub fn raw(&self) -> NonNull<u8> {
         self.raw
     }

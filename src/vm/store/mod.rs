@@ -13,21 +13,23 @@ pub use handle::{EntityKind, Handle, StoreRc};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::abi::layout::{
     BORROWED, CLEANUP, DIRECT_ENTRY_STACK, SMALL_STACK, VMContext, VMMemory, VMStore, VMTable,
 };
 use crate::vm::budget::Budgets;
-use crate::vm::context::{Image, Instance};
+use crate::vm::context::Instance;
 use crate::vm::enter::{self, Activation, Raised};
 use crate::vm::exception::{HostTag, InFlight};
 use crate::vm::global::Global;
 use crate::vm::heap::{Heap, Tracer};
+use crate::vm::image::Image;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::leave::{HostError, HostFunc};
 use crate::vm::memory::{Memory, MemoryConfig};
@@ -61,6 +63,12 @@ const FEW_OBJECTS: usize = 1024;
 /// Bytes on the heap that take as much work to move as a host object to look at.
 const BYTES_PER_OBJECT: usize = 64;
 
+/// What stands for the word of an [`Interrupt`] in stores that are not interruptible.
+static NEVER: AtomicU32 = AtomicU32::new(0);
+
+/// A table whose keys nobody outside chooses: stores that have none of it pay nothing for it.
+pub(in crate::vm) type ById<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
 /// What the embedder has attached to the entity at an address.
 type Attachment = (usize, Box<dyn Any>);
 
@@ -69,14 +77,14 @@ type Attachment = (usize, Box<dyn Any>);
 pub struct Store {
     vm: UnsafeCell<VMStore>,
     pub(in crate::vm) config: StoreConfig,
-    interrupt: Arc<Interrupt>,
-    budgets: Budgets,
+    /// None unless the store is interruptible.
+    interrupt: Option<Arc<Interrupt>>,
     /// The trap of a call through a function pointer, or one that the host has put here.
     waiting_trap: Cell<Option<Box<Raised>>>,
     /// Whether nobody is left to take a trap that waits.
     traps_are_lost: Cell<bool>,
     /// The C functions that have been made of functions, by what belongs to the same node.
-    pub(in crate::vm) pointers: RefCell<HashMap<NonNull<Node>, Vec<Pointer>>>,
+    pub(in crate::vm) pointers: RefCell<ById<NonNull<Node>, Vec<Pointer>>>,
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
     pub(in crate::vm) externs: RefCell<Externs>,
@@ -84,9 +92,9 @@ pub struct Store {
     pub(in crate::vm) in_flight: InFlight,
     pub(in crate::vm) heap: OnceCell<Heap>,
     /// The types that objects on the heap may have, by the images that have brought them.
-    types: RefCell<HashMap<u64, Box<[TypeRef]>>>,
+    types: RefCell<ById<u64, Box<[TypeRef]>>>,
     /// The types that objects of the host have.
-    host_types: RefCell<HashMap<TypeId, TypeRef>>,
+    host_types: RefCell<ById<TypeId, TypeRef>>,
     /// How many reasons there are not to collect.
     held: Cell<usize>,
     nodes: RefCell<Vec<NonNull<Node>>>,
@@ -99,9 +107,9 @@ pub struct Store {
     /// Work of the last marking, in nodes and elements.
     mark_cost: Cell<usize>,
     /// By the node that the entity belongs to.
-    attachments: RefCell<HashMap<NonNull<Node>, Vec<Attachment>>>,
+    attachments: RefCell<ById<NonNull<Node>, Vec<Attachment>>>,
     /// What the embedder has attached to objects on the heap, by their references.
-    pub(in crate::vm) object_attachments: RefCell<HashMap<u32, Box<dyn Any>>>,
+    pub(in crate::vm) object_attachments: RefCell<ById<u32, Box<dyn Any>>>,
     /// What belonged to freed nodes and runs code of the embedder when it is dropped.
     garbage: RefCell<Vec<Box<dyn Any>>>,
     /// The same, of what has been freed where such code must not run.
@@ -109,6 +117,8 @@ pub struct Store {
     freeing: Cell<bool>,
     /// Whether the last owner has gone while code of the store ran: what runs it last is its owner.
     orphaned: Cell<bool>,
+    /// Everything in the store is charged to them, and so goes before they do.
+    budgets: Budgets,
     /// What has to live as long as the store.
     owner: Box<dyn Any>,
 }
@@ -250,12 +260,12 @@ pub struct HostGlobal {
 impl Store {
     /// An empty store. `owner` is dropped after everything in it.
     pub fn create(config: StoreConfig, owner: Box<dyn Any>) -> StoreRc {
-        let interrupt = Arc::new(Interrupt::default());
+        let interrupt = config.interruptible.then(Arc::<Interrupt>::default);
         let vm = VMStore {
             stack_limit: 0,
             exit_fp: 0,
             exit_pc: 0,
-            interrupt: interrupt.word(),
+            interrupt: interrupt.as_ref().map_or(&raw const NEVER, |interrupt| interrupt.word()),
             fuel: 0,
             heap_base: ptr::null_mut(),
             heap_next: 0,
@@ -272,7 +282,6 @@ impl Store {
             vm: UnsafeCell::new(vm),
             config,
             interrupt,
-            budgets: Budgets::default(),
             waiting_trap: Cell::new(None),
             traps_are_lost: Cell::new(false),
             pointers: RefCell::default(),
@@ -294,11 +303,13 @@ impl Store {
             set_aside: RefCell::default(),
             freeing: Cell::new(false),
             orphaned: Cell::new(false),
+            budgets: Budgets::default(),
             owner,
         })))
     }
 
     /// What compiled code sees of it.
+    #[inline]
     pub(in crate::vm) fn vm(&self) -> *mut VMStore {
         self.vm.get()
     }
@@ -333,9 +344,14 @@ impl Store {
         &self.config
     }
 
-    /// What ends the store's code from other threads.
-    pub fn interrupt(&self) -> &Arc<Interrupt> {
-        &self.interrupt
+    /// What ends the store's code from other threads, if it is interruptible.
+    pub fn interrupt(&self) -> Option<&Arc<Interrupt>> {
+        self.interrupt.as_ref()
+    }
+
+    /// See [`Interrupt::take`].
+    pub fn take_interrupt(&self) -> Option<TrapCode> {
+        self.interrupt.as_ref()?.take()
     }
 
     /// What the store may hold.
@@ -373,7 +389,8 @@ impl Store {
     ///
     /// # Safety
     ///
-    /// `node` comes from `Box::into_raw` of the struct that its kind says, which begins with it.
+    /// `node` comes from `Box::into_raw` of the struct that its kind says, which begins with it, or
+    /// is that of an instance.
     pub(in crate::vm) unsafe fn adopt(&self, node: NonNull<Node>) {
         let mut nodes = self.nodes.borrow_mut();
         // SAFETY: the node is live and not yet shared.
@@ -388,14 +405,17 @@ impl Store {
     /// As [`Memory::new`].
     pub fn new_memory(&self, ty: MemoryType) -> Result<Handle, String> {
         let mut vm = Box::new(VMMemory { base: ptr::null_mut(), len: 0 });
-        let budget = &self.budgets.memory;
-        let memory = Memory::new(ty, &self.config.memory, budget, NonNull::from(&mut *vm))?;
+        let (budget, place) = (&self.budgets.memory, NonNull::from(&mut *vm));
+        // SAFETY: the place goes with the memory, and both before the budget.
+        let memory = unsafe { Memory::new(ty, &self.config.memory, budget, place, None) }?;
         Ok(self.adopt_memory(memory, Some(vm)))
     }
 
     /// Takes a share of a memory that other stores may have too.
     pub fn share_memory(&self, memory: Arc<SharedMemory>) -> Handle {
-        self.adopt_memory(Memory::of_shared(memory, &self.budgets.memory), None)
+        // SAFETY: the memory becomes one of this store.
+        let memory = unsafe { Memory::of_shared(memory, &self.budgets.memory) };
+        self.adopt_memory(memory, None)
     }
 
     /// `vm` is the memory's, if it needs it.
@@ -416,7 +436,8 @@ impl Store {
     /// As [`Table::new`].
     pub fn new_table(&self, ty: TableType, init: u64) -> Result<Handle, String> {
         let mut vm = Box::new(VMTable { base: ptr::null_mut(), len: 0 });
-        let table = Table::new(ty, &self.budgets.elements, NonNull::from(&mut *vm))?;
+        // SAFETY: the place goes with the table, and both before the budget.
+        let table = unsafe { Table::new(ty, &self.budgets.elements, NonNull::from(&mut *vm)) }?;
         table.fill(0, init, ty.limits.min);
         let node = Node::new(self, NodeKind::Table);
         let host = leak(Box::new(HostTable { node, table, _vm: vm }));
@@ -528,7 +549,7 @@ impl Store {
             self.need_cleanup();
         } else if head.is_object() && !self.is_held() || !self.is_busy() {
             // Code that runs has no reference to an object that it was never given.
-            self.free(vec![node]);
+            self.free_one(node);
             return;
         } else if !head.deferred.replace(true) {
             self.deferred.borrow_mut().push(node);
@@ -614,8 +635,10 @@ impl Drop for Store {
             self.set_innermost(ptr::null_mut());
         }
         // Handles keep their store alive, so nothing in it has a root any more.
-        let nodes = self.nodes.get_mut().clone();
-        self.free(nodes);
+        if !self.nodes.get_mut().is_empty() {
+            let nodes = self.nodes.get_mut().clone();
+            self.free(nodes);
+        }
         self.move_attachments(|_| None);
         self.drop_set_aside();
     }

@@ -1,9 +1,11 @@
 //! Memory and threads of Unix.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
@@ -64,12 +66,49 @@ impl Mapping {
         Ok(Mapping { base, len })
     }
 
-    /// Replaces the reservation by a shared view of a file.
-    fn show(&self, fd: i32, protection: i32) -> io::Result<()> {
-        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-        // SAFETY: the range is this mapping, which nothing uses yet.
-        let shown = unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, fd, 0) };
+    /// Replaces a range, in whole pages, by a view of a file from `offset` on.
+    fn replace(
+        &self,
+        range: Range<usize>,
+        protection: i32,
+        flags: i32,
+        fd: i32,
+        offset: libc::off_t,
+    ) -> io::Result<()> {
+        assert!(range.start <= range.end && range.end <= self.len);
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (at, flags) = (self.base().wrapping_add(range.start), flags | libc::MAP_FIXED);
+        // SAFETY: the range lies within the mapping (asserted), which is ours; the caller knows
+        // that nobody uses what is there, or finds the same in its place.
+        let shown = unsafe { libc::mmap(at.cast(), range.len(), protection, flags, fd, offset) };
         if shown == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Fills the beginning with a part of a file, which is executable; `range` starts at a page.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses that, as it does for files that must not be executed.
+    pub fn show_file(&self, file: &File, range: Range<usize>) -> io::Result<()> {
+        let executable = libc::PROT_READ | libc::PROT_EXEC;
+        let offset = libc::off_t::try_from(range.start);
+        let offset = offset.map_err(|_| io::ErrorKind::InvalidInput)?;
+        let pages = 0..range.len().next_multiple_of(page_size());
+        self.replace(pages, executable, libc::MAP_PRIVATE, file.as_raw_fd(), offset)
+    }
+
+    /// All of a file, to be read.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses that, or the file is empty.
+    pub fn of_file(file: &File) -> io::Result<Mapping> {
+        let len = usize::try_from(file.metadata()?.len());
+        let len = len.map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_POPULATE;
+        Mapping::map(len, libc::PROT_READ, flags, file.as_raw_fd())
     }
 
     fn map(len: usize, protection: i32, flags: i32, fd: i32) -> io::Result<Mapping> {
@@ -99,6 +138,41 @@ impl Mapping {
     /// When the system has no memory for it.
     pub fn make_writable(&self, range: Range<usize>) -> io::Result<()> {
         self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Makes every access to a range, given from the mapping's start in whole pages, fault. Its
+    /// contents stay.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot do that.
+    pub fn make_inaccessible(&self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, libc::PROT_NONE)
+    }
+
+    /// A part, in whole pages, as a mapping that does not unmap it.
+    ///
+    /// # Safety
+    ///
+    /// The part belongs to the new value alone, which is not used longer than this one.
+    pub unsafe fn part(&self, start: usize, len: usize) -> mem::ManuallyDrop<Mapping> {
+        assert!(start <= self.len && len <= self.len - start);
+        let base = NonNull::new(self.base().wrapping_add(start)).expect("nothing is at address 0");
+        mem::ManuallyDrop::new(Mapping { base, len })
+    }
+
+    /// Puts new memory in the place of all that is there: zeros, writable or inaccessible.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot do that. What is there then is not known.
+    pub fn renew(&self, writable: bool) -> io::Result<()> {
+        let protection =
+            if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range is this mapping, whose contents nobody needs.
+        let new = unsafe { libc::mmap(self.base().cast(), self.len, protection, flags, -1, 0) };
+        if new == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Makes a range, given from the mapping's start in whole pages, readable and executable.
@@ -153,13 +227,15 @@ impl Mapping {
 }
 
 /// Gives the memory of a range of whole pages back to the system; it is zero when it is used again.
-pub fn discard(mapping: &Mapping, range: Range<usize>) {
+/// False when the system refuses, and all may stay as it is.
+pub fn discard(mapping: &Mapping, range: Range<usize>) -> bool {
     assert!(range.start <= range.end && range.end <= mapping.len);
     // SAFETY: the range lies within the mapping (asserted), which is ours and whose contents the
-    // caller does not need. A refusal only means that the memory stays.
+    // caller does not need.
     unsafe {
-        libc::madvise(mapping.base().add(range.start).cast(), range.len(), libc::MADV_DONTNEED)
-    };
+        let start = mapping.base().add(range.start).cast();
+        libc::madvise(start, range.len(), libc::MADV_DONTNEED) == 0
+    }
 }
 
 impl Drop for Mapping {
@@ -169,31 +245,35 @@ impl Drop for Mapping {
     }
 }
 
-/// Two views of the same memory: the first executable and at a multiple of `align`, the second
-/// writable. `len` is a whole number of pages, `align` a multiple of the page size.
+/// Fills a range of a mapping, in whole pages, with memory that runs there and can be written in a
+/// second view, which is returned. The first `kept` bytes are those that are in the range already.
+/// Forked children share the memory.
 ///
 /// # Errors
 ///
-/// When the system does not offer such memory.
-pub fn map_twice(len: usize, align: usize) -> io::Result<(Mapping, Mapping)> {
+/// When the system does not offer such memory; the range is as it was.
+pub fn show_twice(mapping: &Mapping, range: Range<usize>, kept: usize) -> io::Result<Mapping> {
+    assert!(range.end <= mapping.len && kept <= range.len());
     const NAME: &CStr = c"tenon-code";
     let fd = memory_file(NAME)?;
-    let sized = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput.into());
-    let views = sized.and_then(|size| {
+    let sized = libc::off_t::try_from(range.len()).map_err(|_| io::ErrorKind::InvalidInput.into());
+    let view = sized.and_then(|size| {
         // SAFETY: the file is ours.
         if unsafe { libc::ftruncate(fd, size) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        let executable = libc::PROT_READ | libc::PROT_EXEC;
         let writable = libc::PROT_READ | libc::PROT_WRITE;
-        let exec = Mapping::reserve_aligned(len, align)?;
-        exec.show(fd, executable)?;
-        let write = Mapping::map(len, writable, libc::MAP_SHARED, fd)?;
-        Ok((exec, write))
+        let view = Mapping::map(range.len(), writable, libc::MAP_SHARED, fd)?;
+        let from = mapping.base().wrapping_add(range.start);
+        // SAFETY: both have this many bytes; what is kept can be read, the view is new.
+        unsafe { ptr::copy_nonoverlapping(from, view.base(), kept) };
+        let executable = libc::PROT_READ | libc::PROT_EXEC;
+        mapping.replace(range, executable, libc::MAP_SHARED, fd, 0)?;
+        Ok(view)
     });
     // SAFETY: the descriptor is ours; the mappings do not need it.
     unsafe { libc::close(fd) };
-    views
+    view
 }
 
 /// An anonymous file that may be mapped executable.
@@ -392,18 +472,34 @@ pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
+/// Gives memory back to the system that has been freed but that the allocator keeps.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it has no preconditions.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn two_views_show_the_same_bytes() {
-        let (exec, write) = map_twice(page_size(), 1 << 16).unwrap();
+        let page = page_size();
+        let exec = Mapping::reserve_aligned(3 * page, 1 << 16).unwrap();
         assert_eq!(exec.base() as usize % (1 << 16), 0);
-        // SAFETY: both views are `page_size` long and live.
+        let write = show_twice(&exec, page..3 * page, 0).unwrap();
+        // SAFETY: both views are live, the second without the first page.
         unsafe {
             write.base().write(0x42);
-            assert_eq!(exec.base().read(), 0x42);
+            assert_eq!(exec.base().add(page).read(), 0x42);
+            let other = show_twice(&exec, page..3 * page, 2).unwrap();
+            write.base().write(0x43);
+            assert_eq!(exec.base().add(page).read(), 0x42);
+            other.base().add(1).write(0x44);
+            assert_eq!(exec.base().add(page + 1).read(), 0x44);
         }
     }
 
