@@ -1,5 +1,7 @@
 /* Calls between C and WebAssembly. */
 
+#include <math.h>
+
 #include "bench.h"
 
 static wasm_trap_t* next(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
@@ -8,15 +10,19 @@ static wasm_trap_t* next(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   return NULL;
 }
 
-/* An export of the module of calls. */
-static context_t function(size_t export) {
-  context_t c = context_of("call");
-  wasm_extern_t* imports[] = {api.func_as_extern(api.func_new(c.store, i32_to_i32(), next))};
+/* An export of the module of calls, in an instance around a function. */
+static context_t function_around(context_t c, wasm_func_t* import, size_t export) {
+  wasm_extern_t* imports[] = {api.func_as_extern(import)};
   wasm_extern_vec_t import_vec = WASM_ARRAY_VEC(imports);
   wasm_instance_t* instance = api.instance_new(c.store, c.module, &import_vec, NULL);
   if (!instance) fail("the module of calls");
   c.func = func_at(instance, export);
   return c;
+}
+
+static context_t function(size_t export) {
+  context_t c = context_of("call");
+  return function_around(c, api.func_new(c.store, i32_to_i32(), next), export);
 }
 
 static void call(void* context, size_t count) {
@@ -41,9 +47,9 @@ static double call_add(void) {
   return taken;
 }
 
-static double callback(void) {
+/* The export that calls its import in a loop. */
+static double loop_of_imports(context_t c) {
   const int32_t calls = 10000;
-  context_t c = function(2);
   wasm_val_t args[] = {WASM_I32_VAL(calls)}, results[] = {WASM_INIT_VAL};
   c.args = (wasm_val_vec_t)WASM_ARRAY_VEC(args);
   c.results = (wasm_val_vec_t)WASM_ARRAY_VEC(results);
@@ -52,9 +58,49 @@ static double callback(void) {
   return taken;
 }
 
+static double callback(void) {
+  return loop_of_imports(function(2));
+}
+
+/* What tenon.h adds: C functions with plain values. */
+typedef void (*native_t)(void);
+
+static int32_t native_next(int32_t value) {
+  return value + 1;
+}
+
+static double call_import(void) {
+  wasm_func_t* (*new_native)(wasm_store_t*, const wasm_functype_t*, native_t) =
+    optional("tenon_func_new_native");
+  if (!new_native) return NAN;
+  context_t c = context_of("call");
+  return loop_of_imports(
+    function_around(c, new_native(c.store, i32_to_i32(), (native_t)native_next), 2));
+}
+
+static int32_t (*volatile pointed_at)(int32_t, int32_t);
+
+static void call_pointed_at(void* sum, size_t count) {
+  int32_t (*add)(int32_t, int32_t) = pointed_at;
+  for (size_t i = 0; i < count; i++) *(int32_t*)sum = add(*(int32_t*)sum, 1);
+}
+
+static double call_pointer(void) {
+  native_t (*pointer)(const wasm_func_t*, const wasm_functype_t*) = optional("tenon_func_pointer");
+  wasm_functype_t* (*type_of)(const wasm_func_t*) = optional("wasm_func_type");
+  if (!pointer || !type_of) return NAN;
+  context_t c = function(1);
+  pointed_at = (int32_t (*)(int32_t, int32_t))pointer(c.func, type_of(c.func));
+  if (!pointed_at || pointed_at(1, 2) != 3) fail("1 + 2");
+  int32_t sum = 0;
+  return best(call_pointed_at, &sum) * 1e9;
+}
+
 const measure_t call_measures[] = {
   {"call_add", "ns", "`wasm_func_call` of (i32, i32) → i32", call_add},
   {"call_empty", "ns", "`wasm_func_call` of () → ()", call_empty},
   {"callback", "ns", "host callback (i32) → i32, its loop included", callback},
+  {"call_pointer", "ns", "call by a C function pointer, (i32, i32) → i32", call_pointer},
+  {"call_import", "ns", "plain C import (i32) → i32, its loop included", call_import},
   {0},
 };

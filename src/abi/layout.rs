@@ -18,7 +18,7 @@ pub struct VMContext {
     pub magic: u64,
     /// The store that the context belongs to.
     pub store: *mut VMStore,
-    /// The address of each libcall, in the order of the `Libcall` enum.
+    /// The address of each libcall and then of each routine, in the order of their enums.
     pub libcalls: *const usize,
     /// The canonical type of each of the module's types.
     pub types: *const *const VMType,
@@ -109,9 +109,10 @@ pub struct VMThread {
     pub outermost: *mut VMActivation,
     /// The lowest address that wasm's stack pointer may have on the thread's own stack.
     pub floor: usize,
-    /// Bytes from `floor` to the end of that stack, at least [`DIRECT_ENTRY_STACK`]. Where there is
-    /// no such stack no stack pointer lies in that range.
-    pub span: usize,
+    /// The lowest stack pointer with which entries may be direct: they need some stack themselves.
+    pub direct_floor: usize,
+    /// Bytes from there to the end of the thread's own stack.
+    pub direct_span: usize,
 }
 
 /// One entry into wasm. Traps resume at what the entry trampoline has noted here.
@@ -283,8 +284,10 @@ pub mod offset {
     pub const THREAD_OUTERMOST: i32 = offset_of!(VMThread, outermost) as i32;
     /// [`VMThread::floor`].
     pub const THREAD_FLOOR: i32 = offset_of!(VMThread, floor) as i32;
-    /// [`VMThread::span`].
-    pub const THREAD_SPAN: i32 = offset_of!(VMThread, span) as i32;
+    /// [`VMThread::direct_floor`].
+    pub const THREAD_DIRECT_FLOOR: i32 = offset_of!(VMThread, direct_floor) as i32;
+    /// [`VMThread::direct_span`].
+    pub const THREAD_DIRECT_SPAN: i32 = offset_of!(VMThread, direct_span) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
     /// [`VMStore::exit_fp`].

@@ -21,6 +21,7 @@ impl Object {
     }
 
     /// The handle.
+    #[inline]
     pub(super) fn handle(&self) -> &Handle {
         &self.0
     }
@@ -81,6 +82,12 @@ macro_rules! handle {
             #[allow(dead_code, reason = "some are only ever cast to")]
             pub(super) fn boxed(handle: &Handle) -> Box<$name> {
                 Box::new($name(Object::new(handle.clone())))
+            }
+
+            /// The owner of this handle to this kind of thing.
+            #[allow(dead_code, reason = "some are only ever cast to")]
+            pub(super) fn owning(handle: Handle) -> Box<$name> {
+                Box::new($name(Object::new(handle)))
             }
 
             /// The object.

@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod counted;
 mod direct;
 mod env;
 mod function;
 mod heap;
 mod isa;
+mod known;
 mod legacy;
 mod op;
 mod trampoline;

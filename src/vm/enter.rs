@@ -341,10 +341,8 @@ fn prepare(thread: &mut Thread, signals: bool) {
     // Without bounds, wasm gets less (see `floor`).
     if let Some(stack) = thread.stack() {
         thread.vm.floor = stack.start + HOST_RESERVE.min(stack.len() / 4);
-        thread.vm.span = stack.end - thread.vm.floor;
-    }
-    if thread.vm.span < DIRECT_ENTRY_STACK {
-        (thread.vm.floor, thread.vm.span) = (0, DIRECT_ENTRY_STACK);
+        thread.vm.direct_floor = thread.vm.floor + DIRECT_ENTRY_STACK;
+        thread.vm.direct_span = stack.end.saturating_sub(thread.vm.direct_floor);
     }
     if thread.vm.outermost.is_null() {
         thread.vm.outermost = new_activation(&mut thread.vm).cast();

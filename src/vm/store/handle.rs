@@ -106,6 +106,7 @@ impl Handle {
     }
 
     /// The address that is the entity's identity.
+    #[inline]
     pub fn raw(&self) -> NonNull<u8> {
         self.raw
     }
