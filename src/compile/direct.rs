@@ -319,8 +319,10 @@ impl Entry {
         let trusted = MemFlagsData::trusted();
         let null = b.ins().iconst(POINTER, 0);
         b.ins().stack_store(POINTER, null, self.witness, 0);
-        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
+        // In this order: from a thread's newest entry a store can be told what it has lost, should a
+        // signal handler jump out of here, but not the other way round.
         b.ins().store(trusted, null, self.store, offset::STORE_INNERMOST);
+        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
     }
 }
 
