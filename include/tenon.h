@@ -488,6 +488,39 @@ wasm_module_t *tenon_module_new_wat(wasm_store_t *store,
                                     const wasm_byte_vec_t *text);
 
 /*
+ Writes what `wasm_module_serialize` returns to a file, for `tenon_module_deserialize_file`. A file
+ of this name is replaced, which modules that have been made of it do not notice.
+
+ Ownership: borrows both.
+
+ # Safety
+
+ The module is live or null, the path is terminated by a zero byte or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_module_serialize_file(const wasm_module_t *module,
+                                               const char *path);
+
+/*
+ Makes a module of a file that `tenon_module_serialize_file` has written, or of one with the
+ bytes of `wasm_module_serialize`. The file is used where it is: what is not needed of it is not
+ read, and processes that use the same file share its memory. Returns null when the file cannot
+ be read, or as `wasm_module_deserialize` does.
+
+ For as long as the module, or an instance of it, is there, nobody may write to the file or make
+ it shorter; a process that runs code of such a file ends by SIGBUS. The file may be removed, and
+ replaced by another of its name.
+
+ Ownership: borrows both; the caller owns the result and releases it with `wasm_module_delete`.
+
+ # Safety
+
+ The store is live or null, the path is terminated by a zero byte or null, and the file is
+ trusted.
+ */
+WASM_API_EXTERN wasm_module_t *tenon_module_deserialize_file(wasm_store_t *store, const char *path);
+
+/*
  Translates text in the text format to the binary format; bytes in the binary format are copied.
  Writes an empty vector when it fails.
 

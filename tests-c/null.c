@@ -317,6 +317,9 @@ static void making_modules(void) {
   null_refused(wasm_module_deserialize(NULL, NULL));
   null_refused(wasm_module_deserialize(NULL, &binary));
   null_refused(wasm_module_deserialize(store, NULL));
+  null_refused(tenon_module_deserialize_file(NULL, NULL));
+  null_refused(tenon_module_deserialize_file(NULL, "file"));
+  null_refused(tenon_module_deserialize_file(store, NULL));
   null_refused(tenon_module_new_wat(NULL, NULL));
   null_refused(tenon_module_new_wat(NULL, &binary));
   null_refused(tenon_module_new_wat(store, NULL));
@@ -335,6 +338,9 @@ static void asking_modules(void) {
   complains(wasm_module_serialize(NULL, &bytes));
   is_empty(bytes);
   bytes = (wasm_byte_vec_t){3, (void*)8};
+  check(tenon_module_serialize_file(NULL, NULL) == TENON_ERROR_ARGUMENT);
+  check(tenon_module_serialize_file(NULL, "file") == TENON_ERROR_ARGUMENT);
+  check(tenon_module_serialize_file(module, NULL) == TENON_ERROR_ARGUMENT);
   null_refused(tenon_module_name(NULL, &bytes));
   is_empty(bytes);
   null_refused(tenon_module_name(NULL, NULL));

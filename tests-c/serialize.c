@@ -239,6 +239,49 @@ static void any_alignment_is_good(wasm_store_t* store, const wasm_byte_vec_t* by
   free(buffer);
 }
 
+static void write_file(const char* path, const char* bytes, size_t size) {
+  FILE* file = fopen(path, "wb");
+  check(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+/* A file is as good as bytes, also when it has been removed or replaced by another. */
+static void files_are_used_where_they_are(wasm_store_t* store) {
+  char path[] = "/tmp/tenon-test-XXXXXX";
+  int fd = mkstemp(path);
+  check(fd >= 0 && close(fd) == 0);
+  refused(TENON_ERROR_ARTIFACT, tenon_module_deserialize_file(store, path));
+  wasm_module_t* module = module_of(store, guest);
+  check(tenon_module_serialize_file(module, path) == TENON_OK);
+  check(tenon_module_serialize_file(module, "/no such directory/file") == TENON_ERROR_ARTIFACT);
+  wasm_module_t* first = tenon_module_deserialize_file(store, path);
+  check(tenon_module_serialize_file(first, path) == TENON_OK);
+  wasm_module_t* second = tenon_module_deserialize_file(store, path);
+  wasm_byte_vec_t bytes;
+  wasm_module_serialize(second, &bytes);
+  check(remove(path) == 0);
+  does_as_ever(store, first);
+  does_as_ever(store, second);
+  looks_as_ever(second);
+  refused(TENON_ERROR_ARTIFACT, tenon_module_deserialize_file(store, path));
+  for (size_t size = 0; size < bytes.size; size += rounds(97, 997)) {
+    write_file(path, bytes.data, size);
+    refused(TENON_ERROR_ARTIFACT, tenon_module_deserialize_file(store, path));
+    bytes.data[size] ^= 1;
+    write_file(path, bytes.data, bytes.size);
+    refused(TENON_ERROR_ARTIFACT, tenon_module_deserialize_file(store, path));
+    bytes.data[size] ^= 1;
+  }
+  write_file(path, bytes.data, bytes.size);
+  wasm_module_t* third = tenon_module_deserialize_file(store, path);
+  check(remove(path) == 0);
+  does_as_ever(store, third);
+  wasm_byte_vec_delete(&bytes);
+  wasm_module_delete(first);
+  wasm_module_delete(second);
+  wasm_module_delete(third);
+  wasm_module_delete(module);
+}
+
 int main(void) {
   works_in_any_store_of_equal_settings();
   is_refused_where_code_is_different();
@@ -252,6 +295,7 @@ int main(void) {
   bytes_too_many_are_refused(store, &small);
   every_flipped_bit_is_noticed(store, &small);
   any_alignment_is_good(store, &small);
+  files_are_used_where_they_are(store);
   wasm_byte_vec_delete(&small);
   wasm_store_delete(store);
   return done();

@@ -122,7 +122,7 @@ fn nothing_shows_what_was_there_before() {
         let kinds = kinds(&engine);
         let mut numbers = Numbers(7);
         let mut alive = Vec::new();
-        for _ in 0..1500 {
+        for _ in 0..500 {
             let kind = &kinds[numbers.below(kinds.len() as u64) as usize];
             let store = Store::new(&engine);
             let instance = Instance::new(&store, &kind.module, &[]).unwrap();

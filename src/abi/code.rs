@@ -91,7 +91,8 @@ impl Hole {
     pub const ALL: [Hole; 2] = [Hole::Thread, Hole::Func];
 }
 
-/// What is known about places in a function's code.
+/// What is known about places in a function's code, as it comes into being. It is kept packed, see
+/// [`super::sites::PackedSites`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sites {
     /// Bytes from the frame pointer down to where a frame keeps its context.
@@ -167,31 +168,4 @@ pub struct TrapSite {
     pub offset: u32,
     /// Why it traps.
     pub code: TrapCode,
-}
-
-impl Sites {
-    /// The trap at this offset in the code.
-    pub fn trap_at(&self, offset: u32) -> Option<TrapCode> {
-        let found = self.traps.binary_search_by_key(&offset, |site| site.offset);
-        found.ok().map(|i| self.traps[i].code)
-    }
-
-    /// What catches what the call that returns to this offset throws, in order.
-    pub fn handlers_at(&self, return_offset: u32) -> impl Iterator<Item = &Handler> {
-        let first = self.handlers.partition_point(|handler| handler.return_offset < return_offset);
-        self.handlers[first..].iter().take_while(move |h| h.return_offset == return_offset)
-    }
-
-    /// Where the frame has references during the call that returns to this offset: bytes from the
-    /// frame pointer down.
-    pub fn roots_at(&self, offset: u32) -> impl Iterator<Item = u32> {
-        let first = self.roots.partition_point(|root| root.0 < offset);
-        self.roots[first..].iter().take_while(move |root| root.0 == offset).map(|root| root.1)
-    }
-
-    /// The offset in the body of the instruction at this trap or return address.
-    pub fn position_at(&self, offset: u32) -> Option<u32> {
-        let found = self.positions.binary_search_by_key(&offset, |position| position.0);
-        found.ok().map(|i| self.positions[i].1)
-    }
 }

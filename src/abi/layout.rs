@@ -18,7 +18,7 @@ pub struct VMContext {
     pub magic: u64,
     /// The store that the context belongs to.
     pub store: *mut VMStore,
-    /// The address of each libcall, in the order of the `Libcall` enum.
+    /// The address of each libcall and then of each routine, in the order of their enums.
     pub libcalls: *const usize,
     /// The canonical type of each of the module's types.
     pub types: *const *const VMType,

@@ -101,3 +101,30 @@ macro_rules! declare {
     (@result $result:ident) => { Some(MachineType::$result) };
 }
 for_each_libcall!(declare);
+
+/// A function of C that compiled code calls as it is, without its context and without noting where
+/// wasm was left: it cannot fail and looks at no frame. Its address follows those of the libcalls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Routine {
+    /// `memmove`: copies bytes; the ranges may overlap.
+    Move,
+    /// `memset`: writes the same byte again and again.
+    Fill,
+}
+
+impl Routine {
+    /// Every routine, in order of their numbers.
+    pub const ALL: &[Routine] = &[Routine::Move, Routine::Fill];
+
+    /// The types of its arguments. What it returns is not used.
+    pub fn params(self) -> &'static [MachineType] {
+        match self {
+            Routine::Move => &[MachineType::Pointer, MachineType::Pointer, MachineType::I64],
+            Routine::Fill => &[MachineType::Pointer, MachineType::I32, MachineType::I64],
+        }
+    }
+}
+
+/// How many addresses there are for compiled code to call: of libcalls, then of routines.
+pub const ENTRIES: usize = Libcall::ALL.len() + Routine::ALL.len();

@@ -5,8 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blob;
 pub mod code;
+pub mod image;
 pub mod layout;
 pub mod libcalls;
 pub mod object;
 pub mod signature;
+pub mod sites;

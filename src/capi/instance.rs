@@ -32,13 +32,13 @@ pub unsafe extern "C" fn wasm_instance_new(
         // The start function may call host functions that delete both.
         // SAFETY: the contract of this function.
         let store = &unsafe { shared(store, "the store") }?.0.clone();
-        let module = &module.or_null_error("the module")?.module().clone();
+        let module = module.or_null_error("the module")?.module().clone();
         // SAFETY: the contract of this function.
         let imports = imports.map_or(&[][..], |imports| unsafe { imports.as_slice() });
         let instance =
-            items(module, imports).and_then(|imports| Instance::new(store, module, &imports));
+            items(&module, imports).and_then(|imports| Instance::with(store, module, &imports));
         match instance {
-            Ok(instance) => Some(wasm_instance_t::boxed(instance.handle())),
+            Ok(instance) => Some(wasm_instance_t::owning(instance.into_handle())),
             Err(error) => {
                 set_error(LastError::from(&error));
                 if !trap.is_null() {

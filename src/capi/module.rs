@@ -16,7 +16,7 @@ pub struct wasm_shared_module_t(Module);
 own! { wasm_shared_module_t wasm_shared_module_delete; }
 
 impl wasm_module_t {
-    fn stored(store: &Store, module: Module) -> Box<wasm_module_t> {
+    pub(super) fn stored(store: &Store, module: Module) -> Box<wasm_module_t> {
         wasm_module_t::boxed(ExternRef::of_module(store, module).handle())
     }
 

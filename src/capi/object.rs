@@ -84,6 +84,12 @@ macro_rules! handle {
                 Box::new($name(Object::new(handle.clone())))
             }
 
+            /// The owner of this handle to this kind of thing.
+            #[allow(dead_code, reason = "some are only ever cast to")]
+            pub(super) fn owning(handle: Handle) -> Box<$name> {
+                Box::new($name(Object::new(handle)))
+            }
+
             /// The object.
             #[allow(dead_code, reason = "some are only ever cast to")]
             pub(super) fn object(&self) -> &Object {

@@ -1,6 +1,9 @@
 //! `tenon.h`: what Tenon adds to the standard.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::boundary::{
     Argument, ErrorCode, LastError, OrError, clear_error, guard, refuse, set_error, shared,
@@ -13,7 +16,7 @@ use super::object::{wasm_module_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::trap::StoredTrap;
 use super::val::{wasm_byte_vec_t, wasm_name_t};
-use crate::engine::{Compilation, Config, Feature, Features, Module};
+use crate::engine::{Compilation, Config, Error, Feature, Features, Module};
 use crate::wasi::Exit;
 
 /// Whether a call has succeeded, or what kind of error it has met (`tenon_error_code_enum`): 0 for
@@ -443,6 +446,75 @@ pub unsafe extern "C" fn tenon_module_new_wat(
 ) -> Option<Box<wasm_module_t>> {
     // SAFETY: the contract of this function.
     unsafe { module_from(store, text, |store, text| Module::from_text(store.engine(), text)) }
+}
+
+/// Writes what `wasm_module_serialize` returns to a file, for `tenon_module_deserialize_file`. A file
+/// of this name is replaced, which modules that have been made of it do not notice.
+///
+/// Ownership: borrows both.
+///
+/// # Safety
+///
+/// The module is live or null, the path is terminated by a zero byte or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_module_serialize_file(
+    module: Option<&wasm_module_t>,
+    path: *const c_char,
+) -> tenon_error_code_t {
+    let written = || {
+        let module = module.or_null_error("the module")?.module();
+        // SAFETY: the contract of this function.
+        module.serialize_file(unsafe { path_of(path) }?).or_error()
+    };
+    let failed = || with_error(|error| error.map_or(ErrorCode::Internal, |error| error.code));
+    guard(ErrorCode::Internal as u8, || written().map_or_else(failed, |()| ErrorCode::None) as u8)
+}
+
+/// Makes a module of a file that `tenon_module_serialize_file` has written, or of one with the
+/// bytes of `wasm_module_serialize`. The file is used where it is: what is not needed of it is not
+/// read, and processes that use the same file share its memory. Returns null when the file cannot
+/// be read, or as `wasm_module_deserialize` does.
+///
+/// For as long as the module, or an instance of it, is there, nobody may write to the file or make
+/// it shorter; a process that runs code of such a file ends by SIGBUS. The file may be removed, and
+/// replaced by another of its name.
+///
+/// Ownership: borrows both; the caller owns the result and releases it with `wasm_module_delete`.
+///
+/// # Safety
+///
+/// The store is live or null, the path is terminated by a zero byte or null, and the file is
+/// trusted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_module_deserialize_file(
+    store: *mut wasm_store_t,
+    path: *const c_char,
+) -> Option<Box<wasm_module_t>> {
+    guard(None, || {
+        // SAFETY: the contract of this function.
+        let store = &unsafe { shared(store, "the store") }?.0;
+        // SAFETY: the contract of this function.
+        let path = unsafe { path_of(path) }?;
+        let unreadable = |error| Error::Artifact(format!("{}: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable).or_error()?;
+        // SAFETY: the contract of this function.
+        let module = unsafe { Module::deserialize_file(store.engine(), &file) }.or_error()?;
+        Some(wasm_module_t::stored(store, module))
+    })
+}
+
+/// A path of C's.
+///
+/// # Safety
+///
+/// The path is terminated by a zero byte, and lives as long as the result, or is null.
+unsafe fn path_of<'a>(path: *const c_char) -> Option<&'a Path> {
+    if path.is_null() {
+        return refuse("the path is null");
+    }
+    // SAFETY: the caller's contract.
+    let path = unsafe { CStr::from_ptr(path) };
+    Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
 /// Translates text in the text format to the binary format; bytes in the binary format are copied.

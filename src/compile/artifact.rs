@@ -1,26 +1,33 @@
 //! Compiled modules as bytes.
 //!
 //! Layout: [`MAGIC`], the format's number, the checksum of all that follows; then the version of
-//! this library, the target, the settings and features that the code was made with; then the
-//! module's bytes and, for each of its functions, code, calls and sites. Integers are
-//! little-endian; lengths come before what they count.
+//! this library, the target, the settings and features that the code was made with, and the lengths
+//! of the sections. These are, one after the other: the table of functions, their packed sites, the
+//! module's bytes, and on a page of its own, up to the end, the machine code. Each can be used where
+//! it lies, in a file that is mapped too. Integers are little-endian or of variable length.
+
+use std::ops::Range;
 
 use super::Settings;
-use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
+use crate::abi::image::FunctionTable;
 use crate::abi::layout::MemoryStyle;
-use crate::wasm::{DefinedFuncIndex, TrapCode};
+use crate::abi::sites::{read_number, write_number};
 
 /// What artifacts begin with. The zero byte keeps anybody from taking them for text.
 pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A compiled module.
+/// Machine code begins at a multiple of this, so that every system can map it: the largest page
+/// that an x86-64 or AArch64 system maps files by is not larger.
+const PAGE: usize = 1 << 12;
+
+/// What is known of a compiled module beside its code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// What the code depends on, see [`super::Compiler::target`].
@@ -31,33 +38,47 @@ pub struct Artifact {
     pub memories: MemoryStyle,
     /// The features that the module was allowed to use, as bits.
     pub features: u32,
+}
+
+/// Where the sections of an artifact are in its bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sections {
+    /// The table of functions.
+    pub entries: Range<usize>,
+    /// Their packed sites.
+    pub sites: Range<usize>,
     /// The module's bytes.
-    pub module: Vec<u8>,
-    /// Its functions.
-    pub functions: Vec<CompiledFunction>,
+    pub module: Range<usize>,
+    /// The machine code, up to the end.
+    pub code: Range<usize>,
 }
 
 impl Artifact {
-    /// The artifact as bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer(Vec::with_capacity(self.module.len() * 4));
-        w.bytes(VERSION.as_bytes());
-        w.bytes(self.target.as_bytes());
-        for flag in self.settings.flags() {
-            w.byte(u8::from(flag));
+    /// A compiled module as bytes.
+    pub fn to_bytes(&self, module: &[u8], table: &FunctionTable, code: &[u8]) -> Vec<u8> {
+        let mut about = Vec::new();
+        write_bytes(&mut about, VERSION.as_bytes());
+        write_bytes(&mut about, self.target.as_bytes());
+        about.extend(self.settings.flags().into_iter().map(u8::from));
+        about.push(u8::from(self.memories == MemoryStyle::Guarded));
+        write_number(&mut about, self.features.into());
+        let sections: [&[u8]; 3] = [&table.entries, &table.sites, module];
+        for section in sections.into_iter().chain([code]) {
+            write_number(&mut about, section.len() as u64);
         }
-        w.byte(u8::from(self.memories == MemoryStyle::Guarded));
-        w.number(self.features.into());
-        w.bytes(&self.module);
-        w.number(self.functions.len() as u64);
-        for function in &self.functions {
-            w.function(function);
-        }
-        let mut artifact = MAGIC.to_vec();
-        artifact.extend(FORMAT.to_le_bytes());
-        artifact.extend(checksum(&w.0).to_le_bytes());
-        artifact.extend(w.0);
-        artifact
+        let size =
+            HEADER + about.len() + sections.iter().map(|section| section.len()).sum::<usize>();
+        let mut bytes = Vec::with_capacity(size.next_multiple_of(PAGE) + code.len());
+        bytes.extend(MAGIC);
+        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend([0; SUM]);
+        bytes.extend(about);
+        sections.iter().for_each(|section| bytes.extend_from_slice(section));
+        bytes.resize(size.next_multiple_of(PAGE), 0);
+        bytes.extend_from_slice(code);
+        let sum = checksum(&bytes[HEADER..]);
+        bytes[HEADER - SUM..HEADER].copy_from_slice(&sum.to_le_bytes());
+        bytes
     }
 
     /// Reads an artifact that this version of the library has written.
@@ -65,12 +86,11 @@ impl Artifact {
     /// # Errors
     ///
     /// A message when the bytes are anything else, or damaged.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Artifact, String> {
-        let header = MAGIC.len() + size_of::<u32>() + size_of::<u128>();
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Artifact, Sections), String> {
         if !bytes.starts_with(MAGIC) {
             return Err("not a compiled module".to_owned());
         }
-        let Some((header, content)) = bytes.split_at_checked(header) else {
+        let Some((header, content)) = bytes.split_at_checked(HEADER) else {
             return Err("the compiled module is cut off".to_owned());
         };
         let (format, sum) = header[MAGIC.len()..].split_at(size_of::<u32>());
@@ -94,16 +114,26 @@ impl Artifact {
             baseline_cpu: r.flag()?,
         };
         let memories = if r.flag()? { MemoryStyle::Guarded } else { MemoryStyle::Checked };
-        let features = r.small()?;
-        let module = r.bytes()?.to_vec();
-        let count = r.count()?;
-        let functions = (0..count).map(|_| r.function()).collect::<Result<_, _>>()?;
-        if !r.0.is_empty() {
+        let features = u32::try_from(r.number()?).map_err(|_| malformed())?;
+        let lens = [r.count()?, r.count()?, r.count()?, r.count()?];
+        let begin = bytes.len() - r.0.len();
+        // Each length is at most that of the content, so that sums do not overflow.
+        let [entries, sites, module] = [0, 1, 2].map(|i| {
+            let start = begin + lens[..i].iter().sum::<usize>();
+            start..start + lens[i]
+        });
+        let start = module.end.next_multiple_of(PAGE);
+        let sections = Sections { entries, sites, module, code: start..start + lens[3] };
+        if sections.code.end != bytes.len() {
             return Err(malformed());
         }
-        Ok(Artifact { target, settings, memories, features, module, functions })
+        Ok((Artifact { target, settings, memories, features }, sections))
     }
 }
+
+/// Bytes of the checksum, and of what is before the content.
+const SUM: usize = size_of::<u128>();
+const HEADER: usize = MAGIC.len() + size_of::<u32>() + SUM;
 
 fn checksum(bytes: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(bytes)
@@ -114,106 +144,28 @@ fn malformed() -> String {
     "the compiled module is malformed".to_owned()
 }
 
-/// Writes integers in as many groups of seven bits as they need.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
-    }
-
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.byte(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.byte(number as u8);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn function(&mut self, function: &CompiledFunction) {
-        self.bytes(&function.bytes);
-        self.number(function.calls.len() as u64);
-        for call in &function.calls {
-            self.number(call.offset.into());
-            self.number(call.callee.as_u32().into());
-        }
-        let sites = &function.sites;
-        self.number(sites.context_slot.into());
-        self.number(sites.traps.len() as u64);
-        let mut last = 0;
-        for trap in &sites.traps {
-            self.number((trap.offset - last).into());
-            self.byte(trap.code as u8);
-            last = trap.offset;
-        }
-        self.number(sites.positions.len() as u64);
-        let (mut last, mut last_position) = (0, 0);
-        for (offset, position) in &sites.positions {
-            self.number((offset - last).into());
-            // Positions mostly ascend with offsets, so their differences are small either way.
-            let difference = i64::from(*position) - i64::from(last_position);
-            self.number(((difference << 1) ^ (difference >> 63)) as u64);
-            (last, last_position) = (*offset, *position);
-        }
-        self.number(sites.frame_size.into());
-        self.number(sites.handlers.len() as u64);
-        let mut last = 0;
-        for handler in &sites.handlers {
-            self.number((handler.return_offset - last).into());
-            self.number(handler.catch.bits().into());
-            self.number(handler.landing.into());
-            last = handler.return_offset;
-        }
-        self.number(sites.roots.len() as u64);
-        let mut last = 0;
-        for (offset, below) in &sites.roots {
-            self.number((offset - last).into());
-            self.number((*below).into());
-            last = *offset;
-        }
-    }
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }
 
-/// Reads what a [`Writer`] has written.
+/// Reads what describes an artifact.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Result<u8, String> {
-        let (first, rest) = self.0.split_first().ok_or_else(malformed)?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
     fn flag(&mut self) -> Result<bool, String> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
+        match self.0.split_off_first() {
+            Some(0) => Ok(false),
+            Some(1) => Ok(true),
             _ => Err(malformed()),
         }
     }
 
     fn number(&mut self) -> Result<u64, String> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(malformed())
+        read_number(&mut self.0).ok_or_else(malformed)
     }
 
-    fn small(&mut self) -> Result<u32, String> {
-        u32::try_from(self.number()?).map_err(|_| malformed())
-    }
-
-    /// A number of things, each of which takes at least a byte.
+    /// A number of bytes, no more than there are.
     fn count(&mut self) -> Result<usize, String> {
         let count = usize::try_from(self.number()?).map_err(|_| malformed())?;
         if count <= self.0.len() { Ok(count) } else { Err(malformed()) }
@@ -221,81 +173,19 @@ impl<'a> Reader<'a> {
 
     fn bytes(&mut self) -> Result<&'a [u8], String> {
         let len = self.count()?;
-        let (bytes, rest) = self.0.split_at(len);
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn function(&mut self) -> Result<CompiledFunction, String> {
-        let bytes = self.bytes()?.to_vec();
-        let calls = (0..self.count()?).map(|_| {
-            let (offset, callee) = (self.small()?, self.small()?);
-            Ok(DirectCall { offset, callee: DefinedFuncIndex::from_u32(callee) })
-        });
-        let calls = calls.collect::<Result<_, String>>()?;
-        let context_slot = self.small()?;
-        let mut last = 0u32;
-        let traps = (0..self.count()?).map(|_| {
-            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
-            let code = TrapCode::from_code(self.byte()?).ok_or_else(malformed)?;
-            Ok(TrapSite { offset: last, code })
-        });
-        let traps = traps.collect::<Result<_, String>>()?;
-        let (mut last, mut last_position) = (0u32, 0u32);
-        let positions = (0..self.count()?).map(|_| {
-            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
-            let coded = self.number()?;
-            let difference = (coded >> 1) as i64 ^ -((coded & 1) as i64);
-            let position = i64::from(last_position).checked_add(difference);
-            let position = position.and_then(|position| u32::try_from(position).ok());
-            last_position = position.ok_or_else(malformed)?;
-            Ok((last, last_position))
-        });
-        let positions = positions.collect::<Result<_, String>>()?;
-        let frame_size = self.small()?;
-        let mut last = 0u32;
-        let handlers = (0..self.count()?).map(|_| {
-            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
-            let catch = Catch::from_bits(self.small()?).ok_or_else(malformed)?;
-            Ok(Handler { return_offset: last, catch, landing: self.small()? })
-        });
-        let handlers = handlers.collect::<Result<_, String>>()?;
-        let mut last = 0u32;
-        let roots = (0..self.count()?).map(|_| {
-            last = last.checked_add(self.small()?).ok_or_else(malformed)?;
-            Ok((last, self.small()?))
-        });
-        let roots = roots.collect::<Result<_, String>>()?;
-        let sites = Sites { context_slot, traps, positions, roots, frame_size, handlers };
-        Ok(CompiledFunction { bytes, calls, sites })
+        self.0.split_off(..len).ok_or_else(malformed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wasm::TagIndex;
+    use crate::abi::blob::Blob;
+
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const CODE: &[u8] = &[0x90, 0x0f, 0x0b, 0xc3];
 
     fn artifact() -> Artifact {
-        let function = CompiledFunction {
-            bytes: vec![0x90, 0xe8, 0, 0, 0, 0, 0x0f, 0x0b, 0xc3],
-            calls: vec![DirectCall { offset: 2, callee: DefinedFuncIndex::from_u32(1) }],
-            sites: Sites {
-                context_slot: 16,
-                traps: vec![TrapSite { offset: 6, code: TrapCode::Unreachable }],
-                positions: vec![(6, 300), (9, 2)],
-                roots: vec![(6, 24), (6, 32), (9, 24)],
-                frame_size: 48,
-                handlers: vec![
-                    Handler {
-                        return_offset: 5,
-                        catch: Catch::new(Some(TagIndex::from_u32(3)), true),
-                        landing: 8,
-                    },
-                    Handler { return_offset: 5, catch: Catch::new(None, false), landing: 6 },
-                ],
-            },
-        };
         Artifact {
             target: "some-machine has_everything".to_owned(),
             settings: Settings {
@@ -308,19 +198,30 @@ mod tests {
             },
             memories: MemoryStyle::Guarded,
             features: 0x3ff,
-            module: b"\0asm\x01\0\0\0".to_vec(),
-            functions: vec![function.clone(), CompiledFunction { calls: vec![], ..function }],
         }
+    }
+
+    fn bytes() -> Vec<u8> {
+        let table =
+            FunctionTable { entries: Blob::new([0, 1, 4, 2]), sites: Blob::new([7, 7, 7, 7, 7]) };
+        artifact().to_bytes(MODULE, &table, CODE)
     }
 
     #[test]
     fn reads_what_it_writes() {
-        assert_eq!(Artifact::from_bytes(&artifact().to_bytes()), Ok(artifact()));
+        let bytes = bytes();
+        let (read, sections) = Artifact::from_bytes(&bytes).expect("it is whole");
+        assert_eq!(read, artifact());
+        assert_eq!(bytes[sections.entries], [0, 1, 4, 2]);
+        assert_eq!(bytes[sections.sites], [7; 5]);
+        assert_eq!(&bytes[sections.module], MODULE);
+        assert!(sections.code.start.is_multiple_of(PAGE));
+        assert_eq!(&bytes[sections.code], CODE);
     }
 
     #[test]
     fn refuses_every_cut_and_every_flipped_bit() {
-        let bytes = artifact().to_bytes();
+        let bytes = bytes();
         for len in 0..bytes.len() {
             assert!(Artifact::from_bytes(&bytes[..len]).is_err(), "cut to {len}");
         }

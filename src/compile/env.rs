@@ -13,7 +13,7 @@ use cranelift_frontend::FunctionBuilder;
 use super::trampoline::WASM_CALL_CONV;
 use super::{Compiler, Source, isa};
 use crate::abi::layout::{Place, offset};
-use crate::abi::libcalls::Libcall;
+use crate::abi::libcalls::{Libcall, Routine};
 use crate::abi::signature::{MachineType, machine_type};
 use crate::wasm::{
     DefinedFuncIndex, FuncType, GlobalIndex, MemoryIndex, TableIndex, TrapCode, TypeIndex, ValType,
@@ -83,11 +83,14 @@ fn libcall_entry(
     let params = libcall.params().iter();
     sig.params.extend(params.map(|ty| AbiParam::new(clif_machine_type(*ty))));
     sig.returns.extend(libcall.result().map(|ty| AbiParam::new(clif_machine_type(ty))));
-    let sig = b.import_signature(sig);
+    (b.import_signature(sig), entry_address(b, vmctx, libcall as usize))
+}
+
+/// The address at `index` of those that contexts point to.
+fn entry_address(b: &mut FunctionBuilder, vmctx: Value, index: usize) -> Value {
     let constant = constant_flags();
     let table = b.ins().load(POINTER, constant, vmctx, offset::CONTEXT_LIBCALLS);
-    let entry = libcall as i32 * POINTER.bytes() as i32;
-    (sig, b.ins().load(POINTER, constant, table, entry))
+    b.ins().load(POINTER, constant, table, index as i32 * POINTER.bytes() as i32)
 }
 
 /// Calls a libcall; its result, if it has one.
@@ -277,6 +280,17 @@ impl<'a> Env<'a> {
     ) -> Option<Value> {
         self.calls = true;
         call_libcall(b, &*self.compiler.isa, self.vmctx, libcall, args)
+    }
+
+    /// Calls a function of C that never fails.
+    pub(super) fn routine(&mut self, b: &mut FunctionBuilder, routine: Routine, args: &[Value]) {
+        self.calls = true;
+        let mut sig = Signature::new(isa::host_call_conv(&*self.compiler.isa));
+        let params = routine.params().iter();
+        sig.params.extend(params.map(|ty| AbiParam::new(clif_machine_type(*ty))));
+        let sig = b.import_signature(sig);
+        let callee = entry_address(b, self.vmctx, Libcall::ALL.len() + routine as usize);
+        b.ins().call_indirect(sig, callee, args);
     }
 
     /// A libcall that throws, as something to call: its signature and its address. Its arguments,

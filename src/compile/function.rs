@@ -1,6 +1,6 @@
 //! One function body to machine code: the state of translation and the steps around it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use cranelift_codegen::CompiledCode;
 use cranelift_codegen::FinalizedMachExceptionHandler;
@@ -11,7 +11,9 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
+use super::counted::{self, Counted, Loops};
 use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, signature};
+use super::known::Counter;
 use super::op::hint::Hints;
 use super::op::{control, exception};
 use super::trampoline::with_stack_check;
@@ -224,6 +226,15 @@ fn translate<'a>(
         thrown: None,
         legacy: None,
         hints: how.hints,
+        position: 0,
+        loops: if how.effort.plain {
+            Loops::new()
+        } else {
+            counted::find(body).map_err(malformed)?
+        },
+        counted: HashMap::new(),
+        counted_locals: Vec::new(),
+        counters: HashMap::new(),
     };
     if !compiler.signals() {
         check_stack(&mut t);
@@ -236,6 +247,7 @@ fn translate<'a>(
     while !reader.eof() {
         let (operator, position) = reader.read_with_offset().map_err(malformed)?;
         t.b.set_srcloc(SourceLoc::new(position as u32));
+        t.position = position as usize;
         t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
         most_values = most_values.max(t.stack.len());
@@ -340,6 +352,16 @@ pub(super) struct Translator<'b, 'a> {
     /// The clauses of the legacy `try`s to come, once there has been one.
     legacy: Option<VecDeque<legacy::Clauses>>,
     pub(super) hints: Hints<'b>,
+    /// Where the operator that is translated is.
+    pub(super) position: usize,
+    /// The loops to come that may count.
+    pub(super) loops: Loops,
+    /// How locals are counted, by the position where they are.
+    pub(super) counted: HashMap<usize, Counted>,
+    /// The locals that the open loops count.
+    pub(super) counted_locals: Vec<u32>,
+    /// What is counted.
+    pub(super) counters: HashMap<Value, Counter>,
 }
 
 /// Where a local lives.
@@ -367,8 +389,8 @@ pub(super) struct Frame {
 pub(super) enum FrameKind {
     /// A `block`, or the function's body.
     Block,
-    /// A `loop`.
-    Loop,
+    /// A `loop`, and how many locals the loops around it count.
+    Loop { counted_locals: usize },
     /// The first part of an `if`: where the condition's failure goes, and the `if`'s parameters.
     If { otherwise: Block, params: Vec<Value> },
     /// The second part of an `if`.

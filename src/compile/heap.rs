@@ -4,6 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, condcodes::IntCC, 
 
 use super::env::{POINTER, constant_flags};
 use super::function::Translator;
+use super::known;
 use crate::abi::layout::{GUARD_SIZE, MemoryStyle, offset};
 use crate::wasm::{AddressType, MemoryIndex, MemoryType, TrapCode};
 
@@ -34,13 +35,18 @@ pub(super) fn address(
     let Some(end_offset) = static_offset.checked_add(size) else {
         return outside(t, memory, flags);
     };
-    let index = wide(t, index);
-    if t.env.source.memories.of(&ty) == MemoryStyle::Guarded && end_offset <= GUARD_SIZE {
+    if is_guarded(t, memory) && end_offset <= GUARD_SIZE {
+        let sum = known::sum(t, index);
         let base = memory_base(t, memory);
-        let base = t.b.ins().iadd(base, index);
-        return Address { flags, base, offset: static_offset as i32 };
+        let offset = static_offset as i64 + sum.offset;
+        let base = sum.added_to(t, base);
+        return match i32::try_from(offset) {
+            Ok(offset) => Address { flags, base, offset },
+            Err(_) => Address { flags, base: t.b.ins().iadd_imm_s(base, offset), offset: 0 },
+        };
     }
 
+    let index = wide(t, index);
     let len = memory_len(t, memory);
     let outside = match ty.address {
         AddressType::I32 => {
@@ -117,6 +123,15 @@ pub(super) fn wide(t: &mut Translator, value: Value) -> Value {
     }
 }
 
+/// The same for an index, or a length, that is a number of the program's, where it is to be a part
+/// of an address.
+pub(super) fn wide_index(t: &mut Translator, value: Value) -> Value {
+    match t.type_of(value) {
+        types::I64 => value,
+        _ => known::zero_extended(t, value),
+    }
+}
+
 /// A 64-bit number of pages or elements as one of the type `ty`.
 pub(super) fn narrow(t: &mut Translator, value: Value, ty: AddressType) -> Value {
     match ty {
@@ -130,10 +145,15 @@ pub(super) fn memory_type(t: &Translator, memory: MemoryIndex) -> MemoryType {
     t.env.source.module.memories[memory]
 }
 
-fn memory_base(t: &mut Translator, memory: MemoryIndex) -> Value {
+/// Whether an access outside the memory, at an offset within the guard, faults by itself.
+pub(super) fn is_guarded(t: &Translator, memory: MemoryIndex) -> bool {
+    t.env.source.memories.of(&memory_type(t, memory)) == MemoryStyle::Guarded
+}
+
+/// The address of a memory's first byte.
+pub(super) fn memory_base(t: &mut Translator, memory: MemoryIndex) -> Value {
     let (place, at) = t.env.memory(t.b, memory);
-    let ty = memory_type(t, memory);
-    let stays = ty.shared || t.env.source.memories.of(&ty) == MemoryStyle::Guarded;
+    let stays = memory_type(t, memory).shared || is_guarded(t, memory);
     let flags = if stays { constant_flags() } else { t.env.context_flags(t.b) };
     t.b.ins().load(POINTER, flags, place, at + offset::MEMORY_BASE)
 }

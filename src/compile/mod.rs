@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod counted;
 mod direct;
 mod env;
 mod function;
 mod heap;
 mod isa;
+mod known;
 mod legacy;
 mod op;
 mod trampoline;
@@ -24,7 +26,7 @@ use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
 
-pub use artifact::{Artifact, FORMAT, MAGIC, VERSION};
+pub use artifact::{Artifact, FORMAT, MAGIC, Sections, VERSION};
 pub use isa::Settings;
 
 /// Makes machine code for this machine. Shared by all threads that compile.

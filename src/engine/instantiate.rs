@@ -1,24 +1,27 @@
 //! Instantiation (core spec, section 4.5.4), step by step.
 
 use super::func::run;
-use super::instance::{Extern, Handle, Instance};
+use super::instance::{Extern, Instance};
 use super::module::Module;
 use super::store::Store;
 use super::{Error, Trap};
 use crate::abi::layout::MemoryStyle;
 use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
 use crate::vm;
+use crate::vm::code::CodeSpace;
+use crate::vm::context::Owner;
+use crate::vm::image::Image;
 use crate::wasm::{CompositeType, FuncIndex, GlobalIndex, TableIndex, TrapCode, TypeIndex};
 
 pub(super) fn instantiate(
     store: &Store,
-    module: &Module,
+    module: Module,
     imports: &[Extern],
 ) -> Result<Instance, Error> {
     if !store.engine().is(module.engine()) {
         return Err(Error::Type("the module belongs to another engine".to_owned()));
     }
-    check_imports(store, module, imports)?;
+    check_imports(store, &module, imports)?;
     let instance = allocate(store, module, imports)?;
     initialize(&instance)?;
     run_start(&instance)?;
@@ -77,29 +80,29 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
     }
 }
 
-/// Makes the instance with everything that the module defines, all of it zero.
-fn allocate(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
-    let imports: Vec<Handle> = imports.iter().map(|import| import.handle().clone()).collect();
-    let owner = Box::new(module.clone());
-    let preferred = store.engine().store_config().memory.style();
-    let mut error = None;
-    let code = |guarded: bool| {
-        // Code for guarded memories is of no use as soon as one memory is checked.
-        let style = if guarded { preferred } else { MemoryStyle::Checked };
-        module.code(style).map_err(|e| {
-            let message = e.to_string();
-            error = Some(e);
-            message
-        })
-    };
-    // SAFETY: the image and its code are the module's, which `owner` keeps alive; the imports
-    // have been checked.
-    let instance = unsafe {
-        vm::context::Instance::create(store.vm(), &module.0.image, owner, &imports, code)
-    };
-    match instance {
-        Ok(handle) => Ok(Instance::from_handle(handle)),
-        Err(message) => Err(error.unwrap_or(Error::Limit(message))),
+/// Makes the instance with everything that the module defines, all of it zero but for what is preset.
+fn allocate(store: &Store, module: Module, imports: &[Extern]) -> Result<Instance, Error> {
+    let mut handles = Vec::new();
+    handles.extend(imports.iter().map(|import| import.handle().clone()));
+    // SAFETY: the imports have been checked.
+    let instance = unsafe { vm::context::Instance::create(store.vm(), Box::new(module), &handles) };
+    instance.map(Instance::from_handle)
+}
+
+// SAFETY: the module's insides, where both are, do not move, and never change once they are there.
+unsafe impl Owner for Module {
+    type Error = Error;
+
+    fn image(&self) -> &Image {
+        &self.0.image
+    }
+
+    fn code(&self, style: MemoryStyle) -> Result<&CodeSpace, Error> {
+        self.code(style)
+    }
+
+    fn limit(message: String) -> Error {
+        Error::Limit(message)
     }
 }
 
@@ -108,12 +111,22 @@ fn vm(instance: &Instance) -> &vm::context::Instance {
 }
 
 fn initialize(instance: &Instance) -> Result<(), Error> {
+    let info = instance.module().info();
     // References are in nobody's hands on their way to where they belong.
     let _hold = instance.handle().store().hold();
-    initialize_globals(instance)?;
-    initialize_tables(instance)?;
-    initialize_elements(instance)?;
-    initialize_data(instance)
+    if !info.global_inits.is_empty() {
+        initialize_globals(instance)?;
+    }
+    if !info.table_inits.is_empty() {
+        initialize_tables(instance)?;
+    }
+    if !info.elements.is_empty() && !vm(instance).preset_tables() {
+        initialize_elements(instance)?;
+    }
+    if !info.data.is_empty() {
+        initialize_data(instance)?;
+    }
+    Ok(())
 }
 
 fn initialize_globals(instance: &Instance) -> Result<(), Error> {
@@ -139,9 +152,6 @@ fn initialize_tables(instance: &Instance) -> Result<(), Error> {
 }
 
 fn initialize_elements(instance: &Instance) -> Result<(), Error> {
-    if vm(instance).preset_tables() {
-        return Ok(());
-    }
     for (i, segment) in instance.module().info().elements.iter().enumerate() {
         let values = || -> Result<Box<[u64]>, Error> {
             match &segment.items {
@@ -168,12 +178,15 @@ fn initialize_elements(instance: &Instance) -> Result<(), Error> {
 }
 
 fn initialize_data(instance: &Instance) -> Result<(), Error> {
-    for (i, segment) in instance.module().info().data.iter().enumerate() {
+    let module = instance.module();
+    let is_there = module.0.image.presets_data();
+    for (i, segment) in module.info().data.iter().enumerate() {
         if let SegmentMode::Active { target, offset } = &segment.mode {
-            let is_there = instance.module().0.image.presets_data();
-            let offset = if is_there { 0 } else { evaluate(instance, offset)? as u64 };
-            if !is_there && !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
-                return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
+            if !is_there {
+                let offset = evaluate(instance, offset)? as u64;
+                if !vm(instance).memory(*target).write(offset, vm(instance).data(i)) {
+                    return Err(Trap::from(TrapCode::MemoryOutOfBounds).into());
+                }
             }
             vm(instance).drop_data(i);
         }

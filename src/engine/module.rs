@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::tiers::{self, Tiers};
 use super::{Engine, Error, preset, workers};
+use crate::abi::blob::Blob;
 use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
 use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
@@ -21,7 +22,7 @@ pub struct Module(pub(super) Striped<Arc<Inner>>);
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) info: ModuleInfo,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Blob,
     pub(super) image: Image,
     pub(super) tiers: Tiers,
     names: OnceLock<Names>,
@@ -60,7 +61,7 @@ impl Module {
     /// exceeds what can be compiled, [`Error::Limit`] when there is no memory.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
         let info = parse(engine, bytes)?;
-        let module = Module::with(engine, info, bytes.into(), Tiers::default());
+        let module = Module::with(engine, info, Blob::new(bytes.to_vec()), Tiers::default());
         if tiers::is_eager(&module.0) {
             module.code(engine.store_config().memory.style())?;
         }
@@ -94,12 +95,7 @@ impl Module {
         parse(engine, bytes).map(drop)
     }
 
-    pub(super) fn with(
-        engine: &Engine,
-        info: ModuleInfo,
-        bytes: Arc<[u8]>,
-        tiers: Tiers,
-    ) -> Module {
+    pub(super) fn with(engine: &Engine, info: ModuleInfo, bytes: Blob, tiers: Tiers) -> Module {
         let image = image(engine, &info, &bytes);
         let engine = engine.clone();
         let inner = Inner {
@@ -239,7 +235,7 @@ fn spread(size: usize) -> impl Fn(usize, &(dyn Fn(usize) + Sync)) {
     move |count, job| workers::spread(count, size <= SMALL_MODULE, job)
 }
 
-fn image(engine: &Engine, info: &ModuleInfo, bytes: &Arc<[u8]>) -> Image {
+fn image(engine: &Engine, info: &ModuleInfo, bytes: &Blob) -> Image {
     let imported = info.imported;
     let layout = ContextLayout::new(ContextShape {
         memories: info.memories.len() as u32 - imported.memories,

@@ -4,8 +4,8 @@
 //! when the module was made.
 
 use std::ops::Range;
-use std::sync::Arc;
 
+use crate::abi::blob::Blob;
 use crate::module::{ConstExpr, ConstOp, ElementItems, ElementSegment, ModuleInfo, SegmentMode};
 use crate::vm::image::{DataImage, PresetRef, TableImage};
 use crate::wasm::{Family, FuncIndex};
@@ -54,7 +54,7 @@ fn refs(info: &ModuleInfo, segment: &ElementSegment) -> Option<Box<[PresetRef]>>
 
 /// What active data segments write, and where, if all of that is in one memory of the module's own,
 /// and fits. There must be nothing before it that can fail and leave traces.
-pub(super) fn data_image(info: &ModuleInfo, bytes: &Arc<[u8]>) -> Option<(u32, DataImage)> {
+pub(super) fn data_image(info: &ModuleInfo, bytes: &Blob) -> Option<(u32, DataImage)> {
     let mut memory = None;
     let mut segments: Vec<(usize, Range<usize>)> = Vec::new();
     for segment in &info.data {

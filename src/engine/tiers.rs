@@ -14,6 +14,7 @@ use cranelift_entity::EntityRef;
 use super::module::Inner;
 use super::{Compilation, Error, workers};
 use crate::abi::code::CompiledFunction;
+use crate::abi::image::CodeImage;
 use crate::abi::layout::MemoryStyle;
 use crate::compile::{CompileError, Scratch, Source};
 use crate::vm;
@@ -66,6 +67,11 @@ impl Tiers {
         }
     }
 
+    /// The module's code for memories of this style, as far as there is any.
+    pub(super) fn made(&self, style: MemoryStyle) -> Option<&CodeSpace> {
+        self.place(style).get().map(Box::as_ref)
+    }
+
     /// The module's code for memories of this style, made if there is none.
     pub(super) fn code(
         &self,
@@ -81,7 +87,8 @@ impl Tiers {
             return Ok(code);
         }
         let code = if is_eager(module) {
-            CodeSpace::complete(compile_all(module, style)?)
+            let image = compile_all(module, style)?;
+            CodeSpace::complete(&image.code, image.table)
         } else {
             growing(module, style)
         };
@@ -100,10 +107,7 @@ pub(super) fn is_eager(module: &Inner) -> bool {
 }
 
 /// Compiles every function.
-pub(super) fn compile_all(
-    module: &Inner,
-    style: MemoryStyle,
-) -> Result<Vec<CompiledFunction>, Error> {
+pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImage, Error> {
     let bodies = &module.info.bodies;
     let mut jobs = Vec::new();
     let mut start = 0;
@@ -137,7 +141,7 @@ pub(super) fn compile_all(
         let part = part.into_inner().expect("all jobs have run");
         functions.extend(part.map_err(Error::Compile)?);
     }
-    Ok(functions)
+    CodeImage::link(functions).map_err(Error::Compile)
 }
 
 fn compile(

@@ -23,6 +23,30 @@ use crate::abi::layout::{
 };
 use crate::wasm::{FuncIndex, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex};
 
+/// What an instance is made of, and keeps alive: a module.
+///
+/// # Safety
+///
+/// Image and code are always the same, and stay where they are as long as the owner lives, wherever
+/// that moves.
+pub unsafe trait Owner: Any {
+    /// Why there is no code.
+    type Error;
+
+    /// What instances need of the module.
+    fn image(&self) -> &Image;
+
+    /// The module's code for memories of this style.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    fn code(&self, style: MemoryStyle) -> Result<&CodeSpace, Self::Error>;
+
+    /// The error that says this.
+    fn limit(message: String) -> Self::Error;
+}
+
 /// An instance of a module: the head of its block, see [`Owned`].
 #[repr(C)]
 pub struct Instance {
@@ -40,57 +64,44 @@ pub struct Instance {
 
 impl Instance {
     /// An instance of `image` with `imports` in their order, each of the right kind and type.
-    /// Globals and tables are zero, memories but for what their image says. `code` is asked for the
-    /// module's code, with whether all memories that can be guarded are.
+    /// Globals and tables are zero, memories but for what their image says.
     ///
     /// # Safety
     ///
-    /// `owner` keeps `image` and the code alive, which is that of the same module, and for
-    /// memories as it was asked for.
+    /// The imports are as the image wants them.
     ///
     /// # Errors
     ///
-    /// A message when a limit is reached or there is no memory, or that of `code`.
-    pub unsafe fn create<'c>(
+    /// When a limit is reached or there is no memory, and when `owner` has no code.
+    pub unsafe fn create<O: Owner>(
+        store: &Store,
+        owner: Box<O>,
+        imports: &[Handle],
+    ) -> Result<Handle, O::Error> {
+        // SAFETY: the image stays where it is (contract of `Owner`).
+        let image = unsafe { &*ptr::from_ref(owner.image()) };
+        // SAFETY: the caller's contract.
+        let (owned, context, style) =
+            unsafe { prepare(store, image, imports) }.map_err(O::limit)?;
+        let code: *const CodeSpace = owner.code(style)?;
+        // SAFETY: all that belongs together; the code stays where it is as well.
+        Ok(unsafe { Instance::complete(store, image, owner, imports, owned, context, &*code) })
+    }
+
+    /// Makes an instance of what has been prepared for it.
+    ///
+    /// # Safety
+    ///
+    /// All that belongs together; the owner keeps image and code alive.
+    unsafe fn complete(
         store: &Store,
         image: &Image,
         owner: Box<dyn Any>,
         imports: &[Handle],
-        code: impl FnOnce(bool) -> Result<&'c CodeSpace, String>,
-    ) -> Result<Handle, String> {
-        // SAFETY: the instance goes before its store's budgets.
-        let Some(charge) = (unsafe { store.budgets().instances.charge(1) }) else {
-            return Err("the store's limit of instances is reached".to_owned());
-        };
-        if image.parts.uses_heap {
-            store.admit_objects(image)?;
-        }
-        let block = &image.block;
-        let mut owned = Owned::allocate(block)?;
-        // SAFETY: the context lies in the block.
-        let context = unsafe { owned.at.cast::<u8>().add(block.context).cast() };
-        define(&mut owned, context, store, image)?;
-        // SAFETY: these arrays are the block's.
-        unsafe {
-            list(block.all_memories.within(owned.at), block.memories.within(owned.at), imports);
-            list(block.all_tables.within(owned.at), block.tables.within(owned.at), imports);
-            list(block.all_tags.within(owned.at), block.tags.within(owned.at), imports);
-            let nodes = block.imports.within(owned.at);
-            debug_assert_eq!(nodes.len(), imports.len());
-            for (i, import) in imports.iter().enumerate() {
-                nodes.cast().add(i).write((import.kind(), import.node()));
-            }
-        }
-        // SAFETY: the list has just been written. Memories live as long as whoever has them, and
-        // handles keep those alive.
-        let is_guarded = |memory: &NonNull<Memory>| unsafe {
-            let memory = memory.as_ref();
-            memory.style() == MemoryStyle::Guarded.of(&memory.ty())
-        };
-        // SAFETY: as above.
-        let guarded =
-            unsafe { block.all_memories.within(owned.at).as_ref() }.iter().all(is_guarded);
-        let code = code(guarded)?;
+        owned: Owned,
+        (context, charge): (NonNull<VMContext>, Charge),
+        code: &CodeSpace,
+    ) -> Handle {
         let instance = std::mem::ManuallyDrop::new(owned).at;
         // SAFETY: the head's place is fresh; the context too, and has this layout; the node is that
         // of an instance.
@@ -105,7 +116,7 @@ impl Instance {
                 elements: RefCell::default(),
             });
             fill(context, image, code, store, instance, imports);
-            let own_tags = block.tags.within(instance);
+            let own_tags = image.block.tags.within(instance);
             own_tags.as_ref().iter().for_each(|tag| tag.set_node(instance.cast()));
             store.adopt(instance.cast());
             if image.parts.shares_refs {
@@ -117,7 +128,7 @@ impl Instance {
                     import.head().escape();
                 }
             }
-            Ok(Handle::new(instance.cast(), EntityKind::Instance, instance))
+            Handle::new(instance.cast(), EntityKind::Instance, instance)
         }
     }
 
@@ -382,6 +393,53 @@ impl Instance {
     }
 }
 
+/// A block for an instance, with all that is in it before the code is known; its context, and its
+/// place in the budget; the style of its memories.
+///
+/// # Safety
+///
+/// The imports are as the image wants them.
+unsafe fn prepare<'a>(
+    store: &Store,
+    image: &'a Image,
+    imports: &[Handle],
+) -> Result<(Owned<'a>, (NonNull<VMContext>, Charge), MemoryStyle), String> {
+    // SAFETY: the instance goes before its store's budgets.
+    let Some(charge) = (unsafe { store.budgets().instances.charge(1) }) else {
+        return Err("the store's limit of instances is reached".to_owned());
+    };
+    if image.parts.uses_heap {
+        store.admit_objects(image)?;
+    }
+    let block = &image.block;
+    let mut owned = Owned::allocate(block)?;
+    // SAFETY: the context lies in the block.
+    let context = unsafe { owned.at.cast::<u8>().add(block.context).cast() };
+    define(&mut owned, context, store, image)?;
+    // SAFETY: these arrays are the block's.
+    unsafe {
+        list(block.all_memories.within(owned.at), block.memories.within(owned.at), imports);
+        list(block.all_tables.within(owned.at), block.tables.within(owned.at), imports);
+        list(block.all_tags.within(owned.at), block.tags.within(owned.at), imports);
+        let nodes = block.imports.within(owned.at);
+        debug_assert_eq!(nodes.len(), imports.len());
+        for (i, import) in imports.iter().enumerate() {
+            nodes.cast().add(i).write((import.kind(), import.node()));
+        }
+    }
+    // SAFETY: the list has just been written. Memories live as long as whoever has them, and
+    // handles keep those alive.
+    let is_guarded = |memory: &NonNull<Memory>| unsafe {
+        let memory = memory.as_ref();
+        memory.style() == MemoryStyle::Guarded.of(&memory.ty())
+    };
+    // SAFETY: as above.
+    let guarded = unsafe { block.all_memories.within(owned.at).as_ref() }.iter().all(is_guarded);
+    // Code for guarded memories is of no use as soon as one memory is checked.
+    let style = if guarded { store.config().memory.style() } else { MemoryStyle::Checked };
+    Ok((owned, (context, charge), style))
+}
+
 /// Makes what the image defines, in its block.
 fn define(
     owned: &mut Owned,
@@ -434,6 +492,9 @@ impl Listed for Tag {
 ///
 /// The list can be written; the imports are complete.
 unsafe fn list<T: Listed>(list: NonNull<[NonNull<T>]>, own: NonNull<[T]>, imports: &[Handle]) {
+    if list.is_empty() {
+        return;
+    }
     let imported = imports.iter().filter(|i| i.kind() == T::KIND).map(|i| i.raw().cast());
     // SAFETY: the places are in the array.
     let own = (0..own.len()).map(|i| unsafe { own.cast::<T>().add(i) });

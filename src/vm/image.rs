@@ -1,11 +1,11 @@
 //! What instances need of their module at run time, and what their memories and tables start as.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::block::Block;
 use super::types::TypeRef;
+use crate::abi::blob::Blob;
 use crate::abi::layout::{ContextLayout, VMType};
 use crate::wasm::{
     DefinedFuncIndex, GlobalType, HeapType, MemoryType, TableType, TypeId, TypeIndex,
@@ -40,7 +40,7 @@ pub struct ImageParts {
     /// Where each data segment is in `bytes`.
     pub data: Box<[Range<usize>]>,
     /// The module's bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Blob,
     /// The type of references in each element segment.
     pub element_types: Box<[HeapType]>,
     /// What tables start with, if that is the same for all instances and always fits.
@@ -100,7 +100,7 @@ impl PresetRef {
 
 /// What a memory starts with: zeros but for these bytes.
 pub struct DataImage {
-    bytes: Arc<[u8]>,
+    bytes: Blob,
     /// Where in the memory, and where in `bytes`; ascending, and without overlaps.
     segments: Box<[(usize, Range<usize>)]>,
     serial: u64,
@@ -112,7 +112,7 @@ impl DataImage {
 
     /// The image with these segments of `bytes`, each with its place in the memory. None when they
     /// are not in order, or so many that having them at hand does not pay.
-    pub fn new(bytes: &Arc<[u8]>, segments: Vec<(usize, Range<usize>)>) -> Option<DataImage> {
+    pub fn new(bytes: &Blob, segments: Vec<(usize, Range<usize>)>) -> Option<DataImage> {
         let ordered = segments.windows(2).all(|pair| pair[0].0 + pair[0].1.len() <= pair[1].0);
         let size = segments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         if !ordered || size > DataImage::MOST.0 || segments.len() > DataImage::MOST.1 {
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn parts_are_restored_as_the_whole_was() {
-        let bytes: Arc<[u8]> = (1..=250u8).collect();
+        let bytes = Blob::new((1..=250u8).collect::<Vec<_>>());
         let segments = vec![(3, 10..20), (13, 0..5), (40, 7..7), (50, 100..180), (200, 240..250)];
         let image = DataImage::new(&bytes, segments).unwrap();
         assert_eq!(image.range(), 3..210);

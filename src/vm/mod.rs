@@ -12,6 +12,7 @@ pub mod code;
 pub mod context;
 pub mod enter;
 pub mod exception;
+pub mod file;
 pub mod fork;
 pub mod global;
 pub mod heap;

@@ -1,14 +1,19 @@
 //! Blocks, branches and their kin (core spec, section 4.4.8).
 
-use cranelift_codegen::ir::{self, BlockCall, InstBuilder, JumpTableData, Value, types};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, BlockArg, BlockCall, InstBuilder, JumpTableData, Value, types};
 use wasmparser::{BlockType, BrTable};
 
 use super::{exception, fuel, hint};
 use crate::abi::layout::offset;
 use crate::compile::CompileError;
+use crate::compile::counted;
 use crate::compile::env::{POINTER, constant_flags};
 use crate::compile::function::{Frame, FrameKind, Translator};
 use crate::wasm::{TrapCode, TypeIndex, ValType};
+
+/// Up to how many targets, besides the default, of a `br_table` are compared with one by one.
+const FEW_TARGETS: usize = 3;
 
 /// The types that a block takes and returns.
 pub(super) fn block_types(
@@ -75,13 +80,17 @@ pub(super) fn loop_(t: &mut Translator, ty: BlockType) -> Result<(), CompileErro
     let (params, _) = block_types(t, ty)?;
     let target = t.block_with_params(&params);
     let args = t.branch_args(params.len());
+    let counted_locals = t.counted_locals.len();
+    let counters = counted::begin(t);
     t.b.ins().jump(target, &args);
     t.b.switch_to_block(target);
+    counted::turn(t, counters);
     let height = t.stack.len() - params.len();
     t.stack.truncate(height);
     t.stack.extend_from_slice(t.b.block_params(target));
     let arity = params.len();
-    t.control.push(Frame { kind: FrameKind::Loop, target, arity, height, branched: true });
+    let kind = FrameKind::Loop { counted_locals };
+    t.control.push(Frame { kind, target, arity, height, branched: true });
     checkpoint(t);
     Ok(())
 }
@@ -136,9 +145,10 @@ pub(super) fn end(t: &mut Translator) {
             t.stack.truncate(frame.height);
             return;
         }
-        FrameKind::Loop => {
+        FrameKind::Loop { counted_locals } => {
             // Branches go to the loop's start; its end is only ever fallen into.
             t.b.seal_block(frame.target);
+            counted::end(t, counted_locals);
             return;
         }
         FrameKind::If { otherwise, params } => {
@@ -245,10 +255,33 @@ pub(super) fn br_table(t: &mut Translator, targets: &BrTable) -> Result<(), Comp
         calls.push(BlockCall::new(target, args, &mut t.b.func.dfg.value_lists));
     }
     let default = calls.pop().expect("the default target is there");
+    if calls.len() <= FEW_TARGETS {
+        compare_each(t, index, &calls, default);
+        stop(t);
+        return Ok(());
+    }
     let table = t.b.create_jump_table(JumpTableData::new(default, &calls));
     t.b.ins().br_table(index, table);
     stop(t);
     Ok(())
+}
+
+/// A `br_table` of a few targets as comparisons, of which a processor foresees each by itself.
+fn compare_each(t: &mut Translator, index: Value, calls: &[BlockCall], default: BlockCall) {
+    for (i, call) in calls.iter().enumerate() {
+        let is_this = t.b.ins().icmp_imm_u(IntCC::Equal, index, i as i64);
+        let next = t.b.create_block();
+        let (target, args) = parts(t, *call);
+        t.b.ins().brif(is_this, target, &args, next, &[]);
+        t.switch_to_sealed(next);
+    }
+    let (target, args) = parts(t, default);
+    t.b.ins().jump(target, &args);
+}
+
+fn parts(t: &Translator, call: BlockCall) -> (ir::Block, Vec<BlockArg>) {
+    let lists = &t.b.func.dfg.value_lists;
+    (call.block(lists), call.args(lists).collect())
 }
 
 pub(super) fn return_(t: &mut Translator) {

@@ -141,9 +141,7 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::MemoryInit { data_index, mem } => {
             bulk::copy(t, Libcall::memory_init, *mem, *data_index)
         }
-        Op::MemoryCopy { dst_mem, src_mem } => {
-            bulk::copy(t, Libcall::memory_copy, *dst_mem, *src_mem)
-        }
+        Op::MemoryCopy { dst_mem, src_mem } => bulk::memory_copy(t, *dst_mem, *src_mem),
         Op::MemoryFill { mem } => bulk::memory_fill(t, *mem),
         Op::DataDrop { data_index } => bulk::drop_segment(t, Libcall::data_drop, *data_index),
 
@@ -251,7 +249,7 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I32Ctz | Op::I64Ctz => numeric::unary(t, |b, x| b.ctz(x)),
         Op::I32Popcnt | Op::I64Popcnt => numeric::unary(t, |b, x| b.popcnt(x)),
         Op::I32Add | Op::I64Add => numeric::binary(t, |b, x, y| b.iadd(x, y)),
-        Op::I32Sub | Op::I64Sub => numeric::binary(t, |b, x, y| b.isub(x, y)),
+        Op::I32Sub | Op::I64Sub => numeric::subtract(t),
         Op::I32Mul | Op::I64Mul => numeric::binary(t, |b, x, y| b.imul(x, y)),
         Op::I32DivS | Op::I64DivS => numeric::divide(t, true, |b, x, y| b.sdiv(x, y)),
         Op::I32DivU | Op::I64DivU => numeric::divide(t, false, |b, x, y| b.udiv(x, y)),

@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_frontend::FuncInstBuilder;
 
 use crate::compile::function::Translator;
+use crate::compile::known;
 use crate::wasm::TrapCode;
 
 /// An operation on one value.
@@ -22,6 +23,19 @@ pub(super) fn binary(
 ) {
     let (x, y) = t.pop2();
     let result = op(t.b.ins(), x, y);
+    t.push(result);
+}
+
+/// A difference, as a sum where what is taken away is a constant: addresses have room for a sum.
+pub(super) fn subtract(t: &mut Translator) {
+    let (x, y) = t.pop2();
+    let result = match known::constant(t, y) {
+        Some(constant) if t.type_of(x) == types::I32 => {
+            t.b.ins().iadd_imm_s(x, i64::from((constant as i32).wrapping_neg()))
+        }
+        Some(constant) => t.b.ins().iadd_imm_s(x, (constant as i64).wrapping_neg()),
+        None => t.b.ins().isub(x, y),
+    };
     t.push(result);
 }
 

@@ -7,7 +7,7 @@ use crate::abi::layout::{element_size, offset};
 use crate::abi::libcalls::Libcall;
 use crate::compile::env::{POINTER, clif_type, constant_flags};
 use crate::compile::function::Translator;
-use crate::compile::heap::{narrow, wide};
+use crate::compile::heap::{narrow, wide, wide_index};
 use crate::wasm::{TableIndex, TrapCode, ValType};
 
 fn element_type(t: &Translator, table: TableIndex) -> Type {
@@ -24,7 +24,7 @@ fn len(t: &mut Translator, table: TableIndex) -> Value {
 /// The address of the element at `element`, which traps with `code` when there is none.
 fn element(t: &mut Translator, table: TableIndex, element: Value, code: TrapCode) -> Value {
     let ty = t.env.source.module.tables[table];
-    let element = wide(t, element);
+    let element = wide_index(t, element);
     let fixed = ty.limits.max == Some(ty.limits.min);
     let outside = if fixed {
         let len = ty.limits.min as i64;

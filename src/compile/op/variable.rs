@@ -3,6 +3,7 @@
 use cranelift_codegen::ir::InstBuilder;
 
 use crate::compile::CompileError;
+use crate::compile::counted;
 use crate::compile::env::{clif_type, constant_flags};
 use crate::compile::function::Translator;
 use crate::wasm::GlobalIndex;
@@ -15,12 +16,17 @@ pub(super) fn local_get(t: &mut Translator, index: u32) {
 pub(super) fn local_set(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
-    t.set_local(index, value);
+    if !counted::step(t, index) {
+        t.set_local(index, value);
+    }
 }
 
 pub(super) fn local_tee(t: &mut Translator, index: u32) {
     let value = t.pop();
     let value = t.canonical(value);
+    if counted::step(t, index) {
+        return local_get(t, index);
+    }
     t.set_local(index, value);
     t.push(value);
 }

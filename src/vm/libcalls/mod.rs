@@ -14,13 +14,26 @@ use super::context::Instance;
 use super::enter::Cause;
 use super::leave;
 use crate::abi::layout::VMContext;
-use crate::abi::libcalls::{Libcall, for_each_libcall};
+use crate::abi::libcalls::{ENTRIES, Libcall, Routine, for_each_libcall};
 use crate::wasm::TrapCode;
 
-/// The addresses of all libcalls, for contexts to point to.
+/// The addresses of all libcalls and routines, for contexts to point to.
 pub(super) fn table() -> *const usize {
-    static TABLE: OnceLock<[usize; Libcall::ALL.len()]> = OnceLock::new();
-    TABLE.get_or_init(arch::libcall_table).as_ptr()
+    static TABLE: OnceLock<[usize; ENTRIES]> = OnceLock::new();
+    TABLE
+        .get_or_init(|| {
+            let mut table = [0; ENTRIES];
+            let (libcalls, routines) = table.split_at_mut(Libcall::ALL.len());
+            libcalls.copy_from_slice(&arch::libcall_table());
+            for (entry, routine) in routines.iter_mut().zip(Routine::ALL) {
+                *entry = match routine {
+                    Routine::Move => libc::memmove as *const () as usize,
+                    Routine::Fill => libc::memset as *const () as usize,
+                };
+            }
+            table
+        })
+        .as_ptr()
 }
 
 macro_rules! machine {

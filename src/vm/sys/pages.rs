@@ -142,7 +142,9 @@ pub fn populated(
             return false;
         }
         for region in &regions[..result.vec_len as usize] {
-            if !visit(region.start as usize - base..region.end as usize - base) {
+            let start = (region.start as usize).clamp(base, base + len);
+            let end = (region.end as usize).clamp(start, base + len);
+            if !visit(start - base..end - base) {
                 return true;
             }
         }

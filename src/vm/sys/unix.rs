@@ -1,9 +1,11 @@
 //! Memory and threads of Unix.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
@@ -82,6 +84,31 @@ impl Mapping {
         // that nobody uses what is there, or finds the same in its place.
         let shown = unsafe { libc::mmap(at.cast(), range.len(), protection, flags, fd, offset) };
         if shown == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Fills the beginning with a part of a file, which is executable; `range` starts at a page.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses that, as it does for files that must not be executed.
+    pub fn show_file(&self, file: &File, range: Range<usize>) -> io::Result<()> {
+        let executable = libc::PROT_READ | libc::PROT_EXEC;
+        let offset = libc::off_t::try_from(range.start);
+        let offset = offset.map_err(|_| io::ErrorKind::InvalidInput)?;
+        let pages = 0..range.len().next_multiple_of(page_size());
+        self.replace(pages, executable, libc::MAP_PRIVATE, file.as_raw_fd(), offset)
+    }
+
+    /// All of a file, to be read.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses that, or the file is empty.
+    pub fn of_file(file: &File) -> io::Result<Mapping> {
+        let len = usize::try_from(file.metadata()?.len());
+        let len = len.map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_POPULATE;
+        Mapping::map(len, libc::PROT_READ, flags, file.as_raw_fd())
     }
 
     fn map(len: usize, protection: i32, flags: i32, fd: i32) -> io::Result<Mapping> {

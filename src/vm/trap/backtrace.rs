@@ -74,17 +74,16 @@ pub(in crate::vm) fn handler(store: &Store, tag: &Tag) -> Option<Landing> {
     unsafe {
         let (mut pc, mut fp) = ((*store.vm()).exit_pc, (*store.vm()).exit_fp);
         while fp != (*activation).vm.resume_fp {
-            if let Some((record, offset)) = registry::find(pc).and_then(|space| (*space).lookup(pc))
-            {
-                let sites = &record.sites;
+            if let Some(found) = registry::find(pc).and_then(|space| (*space).lookup(pc)) {
+                let sites = &found.sites;
                 let catches = |index| {
                     let context = frame_context(fp, sites.context_slot);
                     std::ptr::eq(Instance::of_context(context).tag(index), tag)
                 };
-                let mut handlers = sites.handlers_at(offset);
+                let mut handlers = sites.handlers_at(found.offset);
                 if let Some(handler) = handlers.find(|h| h.catch.tag().is_none_or(catches)) {
                     return Some(Landing {
-                        pc: record.address(handler.landing),
+                        pc: found.address(handler.landing),
                         sp: fp - sites.frame_size as usize,
                         fp,
                         by_ref: handler.catch.by_ref(),
@@ -103,8 +102,8 @@ pub(in crate::vm) fn roots(store: &Store, visit: &mut dyn FnMut(*mut u32)) {
     walk_raw(store, Start::LeftWasm, &mut |pc, fp, _| {
         // SAFETY: the code is running, so its space is live.
         let found = registry::find(pc).and_then(|space| unsafe { &*space }.lookup(pc));
-        if let Some((record, offset)) = found {
-            for below in record.sites.roots_at(offset) {
+        if let Some(found) = found {
+            for below in found.sites.roots_at(found.offset) {
                 visit(fp.wrapping_sub(below as usize) as *mut u32);
             }
         }
@@ -163,11 +162,10 @@ fn walk_raw(
 /// does not have it yet.
 unsafe fn frame_at(pc: usize, fp: usize, context: Option<*mut VMContext>) -> Option<Frame> {
     // SAFETY: the code is running, so its space is live.
-    let (record, offset) = unsafe { &*registry::find(pc)? }.lookup(pc)?;
-    let position = record.sites.position_at(offset).unwrap_or(0);
+    let found = unsafe { &*registry::find(pc)? }.lookup(pc)?;
+    let position = found.sites.position_at(found.offset).unwrap_or(0);
     // SAFETY: functions of compiled code keep their context at this place.
-    let context =
-        context.unwrap_or_else(|| unsafe { frame_context(fp, record.sites.context_slot) });
+    let context = context.unwrap_or_else(|| unsafe { frame_context(fp, found.sites.context_slot) });
     // SAFETY: contexts of running functions are live.
     unsafe {
         if (*context).magic != INSTANCE_MAGIC {
@@ -175,7 +173,7 @@ unsafe fn frame_at(pc: usize, fp: usize, context: Option<*mut VMContext>) -> Opt
         }
         let instance = std::ptr::NonNull::from(Instance::of_context(context));
         let instance = Handle::new(instance.cast(), EntityKind::Instance, instance);
-        Some(Frame { instance, func: record.func, offset: position })
+        Some(Frame { instance, func: found.func, offset: position })
     }
 }
 

@@ -92,8 +92,8 @@ struct Trap {
 unsafe fn trap_at(signal: i32, info: *mut libc::siginfo_t, registers: &Registers) -> Option<Trap> {
     let pc = registers.pc();
     // SAFETY: the interrupted code lies in the space that is found, so it is live.
-    let (record, offset) = unsafe { &*registry::find(pc)? }.lookup(pc)?;
-    let code = record.sites.trap_at(offset)?;
+    let found = unsafe { &*registry::find(pc)? }.lookup(pc)?;
+    let code = found.sites.trap_at(found.offset)?;
     // SAFETY: the thread's block is always there.
     if unsafe { (*arch::thread()).activation().is_null() } {
         return None;
@@ -113,7 +113,7 @@ unsafe fn trap_at(signal: i32, info: *mut libc::siginfo_t, registers: &Registers
             // SAFETY: the function is past its prologue, so its frame keeps its context; the
             // signal says which address it has accessed.
             let (context, address) = unsafe {
-                let context = frame_context(registers.fp(), record.sites.context_slot);
+                let context = frame_context(registers.fp(), found.sites.context_slot);
                 (context, (*info).si_addr() as usize)
             };
             // SAFETY: as above.

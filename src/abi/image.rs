@@ -1,0 +1,153 @@
+//! The code of all functions of a module, as it lies in memory and in files.
+
+use super::blob::Blob;
+use super::code::CompiledFunction;
+use super::sites::PackedSites;
+
+/// Code is aligned to this.
+pub const ALIGN: usize = 16;
+
+/// The most machine code of a module: direct calls reach 2 GiB, with room to spare.
+const MOST_CODE: usize = 1 << 30;
+
+/// Machine code of all functions of a module, calls among them linked; it runs at any address that
+/// is a multiple of [`ALIGN`].
+#[derive(Clone, Debug)]
+pub struct CodeImage {
+    /// The machine code.
+    pub code: Blob,
+    /// Where the functions are in it, and what is known of them.
+    pub table: FunctionTable,
+}
+
+/// Where functions are in their image, in the order of their numbers and addresses.
+#[derive(Clone, Debug)]
+pub struct FunctionTable {
+    /// For each function three integers of four bytes, little-endian: where its code begins and
+    /// ends, and where its sites end; they begin where those of the function before end.
+    pub entries: Blob,
+    /// The packed sites of all functions.
+    pub sites: Blob,
+}
+
+const ENTRY_SIZE: usize = 12;
+
+impl CodeImage {
+    /// Links functions, one for each number from 0 on.
+    ///
+    /// # Errors
+    ///
+    /// When it is more than can be linked.
+    pub fn link(functions: Vec<CompiledFunction>) -> Result<CodeImage, String> {
+        let starts: Vec<usize> = functions
+            .iter()
+            .scan(0, |end, function| {
+                let start = *end;
+                *end += function.bytes.len().next_multiple_of(ALIGN);
+                Some(start)
+            })
+            .collect();
+        let size = functions.iter().map(|f| f.bytes.len().next_multiple_of(ALIGN)).sum();
+        if size > MOST_CODE {
+            return Err("the module's code is larger than calls can reach".to_owned());
+        }
+        let mut code = Vec::with_capacity(size);
+        let mut entries = Vec::with_capacity(functions.len() * ENTRY_SIZE);
+        let mut sites = Vec::new();
+        // Each function goes as soon as it is in the image, so that not all are there twice.
+        for function in functions {
+            let start = code.len();
+            let end = start + function.bytes.len();
+            function.link(start, |callee| starts[callee.as_u32() as usize], &mut code);
+            function.sites.pack(&mut sites);
+            for field in [start, end, sites.len()] {
+                let field = u32::try_from(field);
+                let field =
+                    field.map_err(|_| "what is known of the code is too much".to_owned())?;
+                entries.extend_from_slice(&field.to_le_bytes());
+            }
+        }
+        sites.shrink_to_fit();
+        let table = FunctionTable { entries: Blob::new(entries), sites: Blob::new(sites) };
+        Ok(CodeImage { code: Blob::new(code), table })
+    }
+}
+
+impl CompiledFunction {
+    /// Appends the machine code to `out`, where it is going to be at `start`, with its calls leading
+    /// to their targets; `start` and targets are counted from the same place.
+    pub fn link(
+        &self,
+        start: usize,
+        target: impl Fn(crate::wasm::DefinedFuncIndex) -> usize,
+        out: &mut Vec<u8>,
+    ) {
+        let begin = out.len();
+        out.extend_from_slice(&self.bytes);
+        for call in &self.calls {
+            let place = begin + call.offset as usize;
+            let from = start + call.offset as usize + 4;
+            let displacement = target(call.callee).wrapping_sub(from) as i64;
+            let displacement =
+                i32::try_from(displacement).expect("code of a module is smaller than 2 GiB");
+            out[place..place + 4].copy_from_slice(&displacement.to_le_bytes());
+        }
+        // Between functions there are instructions that trap.
+        out.resize(out.len().next_multiple_of(ALIGN), 0xcc);
+    }
+}
+
+impl FunctionTable {
+    /// The number of functions.
+    pub fn len(&self) -> usize {
+        self.entries.len() / ENTRY_SIZE
+    }
+
+    fn field(&self, func: usize, field: usize) -> Option<u32> {
+        let bytes = self.entries.get(func * ENTRY_SIZE + field * 4..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*bytes))
+    }
+
+    /// Where the function's code begins.
+    pub fn start(&self, func: usize) -> Option<u32> {
+        self.field(func, 0)
+    }
+
+    /// What is known of the function.
+    pub fn sites(&self, func: usize) -> Option<PackedSites<'_>> {
+        let begin = func.checked_sub(1).map_or(Some(0), |before| self.field(before, 2))?;
+        PackedSites::new(self.sites.get(begin as usize..self.field(func, 2)? as usize)?)
+    }
+
+    /// The function that the code at `offset` belongs to, and where it begins.
+    pub fn find(&self, offset: u32) -> Option<(usize, u32)> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.start(middle)? <= offset { low = middle + 1 } else { high = middle }
+        }
+        let func = low.checked_sub(1)?;
+        let (start, end) = (self.start(func)?, self.field(func, 1)?);
+        (offset < end).then_some((func, start))
+    }
+
+    /// Where the code of the last function ends.
+    pub fn end(&self) -> usize {
+        self.len().checked_sub(1).and_then(|last| self.field(last, 1)).unwrap_or(0) as usize
+    }
+
+    /// Whether all functions lie within code of this size.
+    pub fn fits(&self, size: usize) -> bool {
+        let ends = (0..self.len()).map(|func| (self.field(func, 0), self.field(func, 1)));
+        let mut last = 0;
+        self.entries.len().is_multiple_of(ENTRY_SIZE)
+            && ends.into_iter().all(|(start, end)| match (start, end) {
+                (Some(start), Some(end)) => {
+                    let ascends = last <= start && start < end && end as usize <= size;
+                    last = end;
+                    ascends
+                }
+                _ => false,
+            })
+    }
+}
