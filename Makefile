@@ -41,7 +41,7 @@ NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
 .PHONY: all help lib debug bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
   check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
-  test-install spec demo guests guests-test guests-emscripten \
+  test-install spec demo guests guests-test guests-emscripten guests-wasm3 \
   install uninstall clean
 
 all: lib ## build the library, shared and static, and the command line
@@ -74,6 +74,7 @@ check-format:
 check-lints:
 	@scripts/need.sh cargo-clippy=rust-clippy
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
 
 check-rooms:
 	$(CARGO) test --quiet --test rooms
@@ -245,6 +246,11 @@ benches/kernels/scalar.wasm: $(KERNELS_SCALAR) benches/kernels/kernel.h
 
 benches/kernels/vector.wasm: $(KERNELS_VECTOR) benches/kernels/kernel.h
 	$(call KERNEL_MODULE,-O3 -msimd128,vector,$(KERNELS_VECTOR))
+
+# Downloads compilers from PyPI and npm.
+guests-wasm3: ## rebuild those that use newer features
+	@scripts/need.sh em++=emscripten npm=npm python3=python3-venv
+	@$(MAKE) --no-print-directory -B -C tests/wasm3/programs
 
 %.wasm: %.wat
 	wat2wasm $< -o $@

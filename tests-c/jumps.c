@@ -139,6 +139,57 @@ static void what_was_jumped_out_of_is_freed(void) {
   }
 }
 
+/* A callback that jumps back to itself, overwrites what it has jumped out of, and has the collector
+ * look for references. */
+struct maker {
+  jmp_buf place;
+  wasm_store_t* store;
+  wasm_instance_t* below;
+};
+
+static __attribute__((noinline)) void overwrite_stack(void) {
+  volatile char below[1 << 15];
+  for (size_t i = 0; i < sizeof below; i++) below[i] = 0x5a;
+}
+
+static own wasm_trap_t* make_after_a_jump(
+  void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results
+) {
+  (void)args, (void)results;
+  struct maker* maker = env;
+  is_left(&maker->place, maker->below, 2);
+  overwrite_stack();
+  wasm_tagtype_t* type = wasm_tagtype_new(wasm_functype_new_1_0(wasm_valtype_new_i32()));
+  tenon_tag_t* tag = tenon_tag_new(maker->store, type);
+  wasm_tagtype_delete(type);
+  // More than there is room for at once.
+  for (int i = 0; i < 100000; i++) {
+    // Each time there is something to be found in frames that are gone.
+    if (i % 10000 == 0) {
+      is_left(&maker->place, maker->below, 2);
+      overwrite_stack();
+    }
+    wasm_val_t values[1] = {WASM_I32_VAL(i)};
+    wasm_val_vec_t vec = WASM_ARRAY_VEC(values);
+    tenon_exception_t* exception = tenon_exception_new(maker->store, tag, &vec);
+    if (!check(exception)) break;
+    tenon_exception_delete(exception);
+  }
+  tenon_tag_delete(tag);
+  return NULL;
+}
+
+static void callbacks_may_make_exceptions_after_a_jump(void) {
+  struct maker maker = {.store = test_store()};
+  maker.below = around(maker.store, jump, &maker.place);
+  wasm_instance_t* instance = around(maker.store, make_after_a_jump, &maker);
+  check(call_export(instance, 2) == NULL);
+  is_well(maker.below);
+  wasm_instance_delete(maker.below);
+  wasm_instance_delete(instance);
+  wasm_store_delete(maker.store);
+}
+
 /* A callback that deletes all there is and jumps; what it runs in goes when nobody can tell that it
  * is still running. */
 struct deserter {
@@ -278,6 +329,7 @@ int main(void) {
   SURVIVES(callbacks_may_jump_to_the_outermost_host);
   SURVIVES(callbacks_may_jump_to_a_callback_in_the_middle);
   SURVIVES(what_was_jumped_out_of_is_freed);
+  SURVIVES(callbacks_may_make_exceptions_after_a_jump);
   SURVIVES(callbacks_may_delete_all_and_jump);
   SURVIVES(threads_may_end_after_a_jump);
   SURVIVES(threads_may_hand_on_what_they_jumped_out_of);

@@ -60,6 +60,8 @@ impl Exception {
             return Err(Error::Type(format!("{got} values are given, {wanted} are wanted")));
         }
         params.iter().zip(values).try_for_each(|(ty, value)| value.check(store, *ty))?;
+        // It also prepares for the collector to run.
+        store.vm().admit_type(tag.handle().tag().ty()).map_err(Error::Limit)?;
         let made = store.vm().new_exception(tag.handle().tag());
         let object = made_or_trap(store, made)?;
         object.fill(values)?;

@@ -289,10 +289,10 @@ pub(super) unsafe fn throw_host_error(store: &Store, error: HostError) -> Cause 
     // SAFETY: as in `throw`. Dropping the error may run code of the embedder's, which may throw
     // as well and let the collector run; dropping the handle runs nothing.
     unsafe {
-        leave::outside(|| drop(error));
+        leave::outside(store, || drop(error));
         let reference = exception.object_node().reference();
         store.take_off(reference);
-        leave::outside(|| drop(exception));
+        leave::outside(store, || drop(exception));
         land(store, &landing, reference)
     }
 }

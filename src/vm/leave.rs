@@ -74,6 +74,7 @@ impl<'a> HostCall<'a> {
 
     /// The instance whose code has called, if wasm has called.
     pub fn caller(&self) -> Option<Handle> {
+        enter::forget_jumped_over();
         trap::caller(self.store)
     }
 }
@@ -180,20 +181,8 @@ where
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
     let call = HostCall { store, signature: func.ty.signature(), args, results };
-    let witness = Witness::new();
-    // The thread may have newer ones, if the host has jumped out of them before this is called.
-    let activation = store.innermost();
-    // SAFETY: wasm, which has called, runs in this activation.
-    unsafe { (*activation).set_outside(witness.begin()) };
-    let result = catch_unwind(AssertUnwindSafe(|| body(&call)));
-    // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
-    unsafe {
-        if (*arch::thread()).activation() != activation {
-            enter::forget_abandoned(activation);
-        }
-        (*activation).set_outside(ptr::null());
-    }
-    drop(witness);
+    // SAFETY: wasm of the store has called.
+    let result = unsafe { outside(store, || catch_unwind(AssertUnwindSafe(|| body(&call)))) };
     let error: HostError = match result {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,
@@ -206,20 +195,28 @@ where
     1
 }
 
-/// Does what may free something, or run the embedder's code, in the course of a libcall.
+/// Does what may free something, or run the embedder's code, in the course of a host call or a libcall.
+/// The body does not unwind.
 ///
 /// # Safety
 ///
-/// Called by a libcall, that is inside an entry.
-pub(super) unsafe fn outside<T>(body: impl FnOnce() -> T) -> T {
+/// Called by what wasm of the store has called, that is inside an entry.
+#[inline]
+pub(super) unsafe fn outside<T>(store: &Store, body: impl FnOnce() -> T) -> T {
     let witness = Witness::new();
-    // SAFETY: the thread's block is there, and wasm, which has called, runs in an activation.
-    let activation = unsafe { (*arch::thread()).activation() };
-    // SAFETY: activations live as long as their thread.
+    // The thread may have newer ones, if the host has jumped out of them before this is called.
+    let activation = store.innermost();
+    // SAFETY: wasm, which has called, runs in this activation.
     unsafe { (*activation).set_outside(witness.begin()) };
     let result = body();
-    // SAFETY: as above.
-    unsafe { (*activation).set_outside(ptr::null()) };
+    // SAFETY: as above. The host may have jumped out of entries that it made meanwhile.
+    unsafe {
+        if (*arch::thread()).activation() != activation {
+            enter::forget_abandoned(activation);
+        }
+        (*activation).set_outside(ptr::null());
+    }
+    drop(witness);
     result
 }
 

@@ -452,7 +452,7 @@ impl Drop for Users {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use crate::abi::blob::Blob;
 
     const SIZE: usize = 64 << 10;
 
@@ -467,7 +467,7 @@ mod tests {
     }
 
     fn image(segments: &[(usize, Range<usize>)]) -> DataImage {
-        let source: Arc<[u8]> = (0..=255).collect();
+        let source = Blob::new((0..=255).collect::<Vec<u8>>());
         DataImage::new(&source, segments.to_vec()).unwrap()
     }
 

@@ -4,6 +4,7 @@
 
 mod features;
 mod index;
+mod reference;
 mod trap;
 mod types;
 
@@ -11,11 +12,11 @@ pub use features::{Feature, Features};
 pub use index::{
     DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex,
 };
+pub use reference::{Family, HeapType, RefType, TypeId};
 pub use trap::TrapCode;
 pub use types::{
-    AddressType, ArrayType, CompositeType, ExternType, Family, FieldType, FuncType, GlobalType,
-    HeapType, Limits, MemoryType, RefType, StorageType, StructType, SubType, TableType, TypeId,
-    ValType,
+    AddressType, ArrayType, CompositeType, ExternType, FieldType, FuncType, GlobalType, Limits,
+    MemoryType, StorageType, StructType, SubType, TableType, ValType,
 };
 
 /// Bytes in one page of an ordinary linear memory (core spec, section 4.2.8).

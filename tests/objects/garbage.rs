@@ -236,6 +236,27 @@ fn stores_take_all_along() {
     }
 }
 
+/// One function, without calls, in which the heap is full again and again, in either half of it.
+#[test]
+fn functions_that_collect_go_on() {
+    const GUEST: &str = r#"(module
+      (type $box (struct (field i32)))
+      (func (export "much") (param $times i32) (result i32) (local $kept (ref null $box))
+        (local.set $kept (struct.new $box (i32.const 13)))
+        (loop $more
+          (drop (struct.new $box (i32.const -1)))
+          (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+        (struct.get $box 0 (local.get $kept))))"#;
+    for mode in MODES.into_iter().filter(|mode| !mode.always) {
+        let store = mode.store();
+        let much = func(&instance(&store, GUEST), "much");
+        for times in [70_000, 20_000_000, 70_000, 20_000_000] {
+            assert_eq!(number(&call(&much, &[Val::I32(times)])), 13);
+        }
+        assert!(store.collections() > 10, "{} collections", store.collections());
+    }
+}
+
 /// A list that grows until there is no more room, and what holds it.
 const LIST: &str = r#"(module
   (type $list (struct (field i64) (field (ref null $list))))

@@ -5,6 +5,8 @@
 mod frames;
 mod garbage;
 mod graph;
+mod kept;
+mod stretches;
 
 use tenon::{
     CompositeType, Config, DefinedType, Engine, Error, Func, Instance, Linker, Module, Store,

@@ -4,7 +4,7 @@
 
 use std::ptr;
 
-use super::{check, instance};
+use super::{check, in_stretches, instance};
 use crate::abi::layout::VMContext;
 use crate::vm::enter::Cause;
 use crate::vm::memory::Memory;
@@ -12,19 +12,15 @@ use crate::vm::store::Store;
 use crate::vm::table::in_bounds;
 use crate::wasm::{MemoryIndex, TrapCode};
 
-/// Bytes that are written between two looks at the store's interrupt.
-const STRETCH: u64 = 8 << 20;
-
 /// Bytes that one unit of fuel pays for.
 const BYTES_PER_FUEL: u64 = 64;
 
-/// Does `len` bytes of work in stretches: `part(start, len)` for each, the last one first if
-/// `backwards`.
+/// Does `len` bytes of work, see [`in_stretches`], and consumes the fuel for it.
 ///
 /// # Safety
 ///
 /// The context is that of the running instance.
-unsafe fn in_stretches(
+unsafe fn work(
     context: *mut VMContext,
     len: u64,
     backwards: bool,
@@ -33,20 +29,7 @@ unsafe fn in_stretches(
     // SAFETY: the caller's contract.
     let store = unsafe { Store::of_context(context) };
     store.consume(len / BYTES_PER_FUEL)?;
-    let mut done = 0;
-    while done < len {
-        let next = STRETCH.min(len - done);
-        let start = if backwards { len - done - next } else { done };
-        part(start as usize, next as usize);
-        done += next;
-        if done < len
-            && store.config().interruptible
-            && let Some(code) = store.take_interrupt()
-        {
-            return Err(code.into());
-        }
-    }
-    Ok(())
+    in_stretches(store, len as usize, backwards, part)
 }
 
 pub(in crate::vm) unsafe fn memory_grow(
@@ -76,7 +59,7 @@ pub(in crate::vm) unsafe fn memory_copy(
     // SAFETY: both ranges are in bounds; they may overlap.
     unsafe {
         let (from, to) = (from.base().add(src as usize), to.base().add(dst as usize));
-        in_stretches(context, len, backwards, |start, len| {
+        work(context, len, backwards, |start, len| {
             ptr::copy(from.add(start), to.add(start), len);
         })
     }
@@ -95,7 +78,7 @@ pub(in crate::vm) unsafe fn memory_fill(
     // SAFETY: the range is in bounds.
     unsafe {
         let to = memory.base().add(dst as usize);
-        in_stretches(context, len, false, |start, len| {
+        work(context, len, false, |start, len| {
             ptr::write_bytes(to.add(start), value as u8, len);
         })
     }
@@ -118,7 +101,7 @@ pub(in crate::vm) unsafe fn memory_init(
     // SAFETY: the range is in bounds, and module bytes are not in memories.
     unsafe {
         let to = memory.base().add(dst as usize);
-        in_stretches(context, len, false, |start, len| {
+        work(context, len, false, |start, len| {
             ptr::copy_nonoverlapping(data.as_ptr().add(start), to.add(start), len);
         })
     }

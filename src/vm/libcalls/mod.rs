@@ -13,6 +13,7 @@ use super::arch;
 use super::context::Instance;
 use super::enter::Cause;
 use super::leave;
+use super::store::Store;
 use crate::abi::layout::VMContext;
 use crate::abi::libcalls::{ENTRIES, Libcall, Routine, for_each_libcall};
 use crate::wasm::TrapCode;
@@ -88,6 +89,38 @@ mod body {
 unsafe fn instance<'a>(context: *mut VMContext) -> &'a Instance {
     // SAFETY: the caller's contract.
     unsafe { Instance::of_context(context) }
+}
+
+/// Bytes that are written between two looks at the store's interrupt: a multiple of the size of every
+/// element.
+const STRETCH: usize = 8 << 20;
+
+/// Does `len` bytes of work in stretches: `part(start, len)` for each, the last one first if
+/// `backwards`. Nothing but `part` happens meanwhile, so objects stay where they are. If this is
+/// interrupted, the work is done in part.
+///
+/// # Errors
+///
+/// The trap when the store's code has to end.
+fn in_stretches(
+    store: &Store,
+    len: usize,
+    backwards: bool,
+    part: impl Fn(usize, usize),
+) -> Result<(), Cause> {
+    let mut done = 0;
+    while done < len {
+        let next = STRETCH.min(len - done);
+        part(if backwards { len - done - next } else { done }, next);
+        done += next;
+        if done < len
+            && store.config().interruptible
+            && let Some(code) = store.take_interrupt()
+        {
+            return Err(code.into());
+        }
+    }
+    Ok(())
 }
 
 /// Success, or the trap that `code` says.

@@ -1,11 +1,12 @@
 //! Objects on the heap. Bounds are checked before anything is written (core spec, section 4.4.4).
+//! Long operations can be interrupted, and then are done in part.
 //!
 //! What a libcall returns, and what it has got before it allocates, is stale as soon as something
 //! else is allocated.
 
 use std::ptr;
 
-use super::{check, instance};
+use super::{check, in_stretches, instance};
 use crate::abi::layout::VMContext;
 use crate::abi::object;
 use crate::vm::enter::Cause;
@@ -35,8 +36,7 @@ pub(in crate::vm) unsafe fn array_new(
     let (store, instance) = unsafe { (Store::of_context(context), instance(context)) };
     let array = make(store, instance.type_at(ty), len)?;
     let (at, size) = elements(store, array, 0, len);
-    // SAFETY: the array has so many bytes of elements.
-    unsafe { at.write_bytes(0, size) };
+    fill(store, at, size, 0)?;
     Ok(array)
 }
 
@@ -89,17 +89,17 @@ pub(in crate::vm) unsafe fn array_fill(
     let at = part(store, array, dst, len)?;
     let value = u128::from(low) | u128::from(high) << 64;
     let size = element_size(store.type_of(array)) as usize;
+    let bytes = len as usize * size;
     if value == 0 || size == 1 {
-        // SAFETY: the bounds have been checked.
-        unsafe { at.write_bytes(low as u8, len as usize * size) };
-        return Ok(());
+        return fill(store, at, bytes, low as u8);
     }
-    let bytes = value.to_le_bytes();
-    for i in 0..len as usize {
-        // SAFETY: as above.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at.add(i * size), size) };
-    }
-    Ok(())
+    let value = value.to_le_bytes();
+    in_stretches(store, bytes, false, |start, len| {
+        for place in (start..start + len).step_by(size) {
+            // SAFETY: the bounds have been checked.
+            unsafe { ptr::copy_nonoverlapping(value.as_ptr(), at.add(place), size) };
+        }
+    })
 }
 
 pub(in crate::vm) unsafe fn array_copy(
@@ -116,9 +116,12 @@ pub(in crate::vm) unsafe fn array_copy(
     check(in_source, TrapCode::ArrayOutOfBounds)?;
     let at = part(store, to, dst, len)?;
     let (source, size) = elements(store, from, src, len);
-    // SAFETY: both ranges are in bounds, and elements have the same size; they may overlap.
-    unsafe { ptr::copy(source, at, size) };
-    Ok(())
+    // Where the ranges overlap, nothing may be written before it has been read.
+    let backwards = at.cast_const() > source;
+    in_stretches(store, size, backwards, |start, len| {
+        // SAFETY: both ranges are in bounds, and elements have the same size; they may overlap.
+        unsafe { ptr::copy(source.add(start), at.add(start), len) };
+    })
 }
 
 pub(in crate::vm) unsafe fn array_init_data(
@@ -135,9 +138,11 @@ pub(in crate::vm) unsafe fn array_init_data(
     let size = u64::from(len) * u64::from(element_size(store.type_of(array)));
     let data = instance.data(data as usize);
     check(in_bounds(src.into(), size, data.len()), TrapCode::MemoryOutOfBounds)?;
-    // SAFETY: both ranges are in bounds.
-    unsafe { ptr::copy_nonoverlapping(data[src as usize..].as_ptr(), at, size as usize) };
-    Ok(())
+    let source = data[src as usize..].as_ptr();
+    in_stretches(store, size as usize, false, |start, len| {
+        // SAFETY: both ranges are in bounds, and module bytes are not on the heap.
+        unsafe { ptr::copy_nonoverlapping(source.add(start), at.add(start), len) };
+    })
 }
 
 pub(in crate::vm) unsafe fn array_init_elem(
@@ -155,14 +160,15 @@ pub(in crate::vm) unsafe fn array_init_elem(
     instance.with_element(elem as usize, |values| {
         let there = in_bounds(src.into(), len.into(), values.len());
         check(there, TrapCode::TableOutOfBounds)?;
-        for (i, value) in values[src as usize..][..len as usize].iter().enumerate() {
-            // SAFETY: the array's bounds have been checked; references take 4 or 8 bytes, and
-            // those of 4 come first in the value.
-            unsafe {
-                ptr::copy_nonoverlapping(ptr::from_ref(value).cast(), at.add(i * size), size)
-            };
-        }
-        Ok(())
+        let values = &values[src as usize..][..len as usize];
+        in_stretches(store, values.len() * size, false, |start, len| {
+            for place in (start..start + len).step_by(size) {
+                let value = ptr::from_ref(&values[place / size]).cast();
+                // SAFETY: the array's bounds have been checked; references take 4 or 8 bytes, and
+                // those of 4 come first in the value.
+                unsafe { ptr::copy_nonoverlapping(value, at.add(place), size) };
+            }
+        })
     })
 }
 
@@ -173,6 +179,14 @@ fn make(store: &Store, ty: &Type, len: u32) -> Result<u32, Cause> {
     let array = store.allocate(size, true).ok_or(TrapCode::HeapExhausted)?;
     store.begin_object(array, ty, len);
     Ok(array)
+}
+
+/// Writes the same byte to `size` bytes of an object, which are in bounds.
+fn fill(store: &Store, at: *mut u8, size: usize, value: u8) -> Result<(), Cause> {
+    in_stretches(store, size, false, |start, len| {
+        // SAFETY: the caller has checked the bounds.
+        unsafe { at.add(start).write_bytes(value, len) };
+    })
 }
 
 /// Bytes of an element of arrays of this type.
