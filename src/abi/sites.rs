@@ -148,7 +148,7 @@ impl<'a> PackedSites<'a> {
 fn entries_at<const SIZE: usize>(bytes: &[u8], key: u32) -> impl Iterator<Item = &[u8; SIZE]> {
     let (entries, _) = bytes.as_chunks::<SIZE>();
     let first = entries.partition_point(|entry| field(entry, 0) < key);
-    entries[first..].iter().take_while(move |entry| field(*entry, 0) == key)
+    entries[first..].iter().take_while(move |entry| field(entry, 0) == key)
 }
 
 /// A field of an entry.
