@@ -79,15 +79,19 @@ pub enum Seen {
 pub type Outcome = Vec<Seen>;
 
 /// What two engines may differ in. A comparison ends there: what follows depends on it.
-pub const ALLOWED: [(&str, &str); 4] = [
+pub const ALLOWED: [(&str, &str); 5] = [
     ("stack", "how deep the stack is, is the engine's own matter"),
     ("resources", "how much memory there is, too; growing and allocating may fail"),
     ("unsupported", "the other engine refuses a valid module: a limit of its own"),
     ("crash", "the other engine ends the process; Tenon by itself does not"),
+    ("outvoted", "Wasmi differs from Tenon and Wasmtime, which agree to the end"),
 ];
 
 /// The row for a crash of the other engine.
 pub const CRASH: &str = ALLOWED[3].0;
+
+/// The row for what only Wasmi has done.
+pub const OUTVOTED: usize = 4;
 
 /// What comparing two outcomes has shown.
 pub enum Verdict {

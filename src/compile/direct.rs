@@ -1,6 +1,6 @@
 //! Crossings that compiled code makes by itself, with no function of the runtime in between.
 //!
-//! Entries do what [`vm::enter`](crate) does, for the case that is by far the most frequent: no
+//! Entries do what `vm::enter` does, for the case that is by far the most frequent: no
 //! other entry on the thread, none into the store, enough stack, and nothing that waits. Anything
 //! else is left to the runtime before anything has been changed. Exits do what `vm::leave` does,
 //! and leave to it what comes after the call where that is more than to take the results.
@@ -281,7 +281,8 @@ struct Entry {
 }
 
 impl Entry {
-    /// Notes that wasm is entered; goes to `unusual`, with nothing changed, if the runtime has to look at something first.
+    /// Notes that wasm is entered; goes to `unusual`, with nothing changed, if the runtime has to
+    /// look at something first.
     fn begin(b: &mut FunctionBuilder, store: Value, unusual: Block) -> Entry {
         let trusted = MemFlagsData::trusted();
         let thread = hole(b, Hole::Thread);
@@ -319,8 +320,10 @@ impl Entry {
         let trusted = MemFlagsData::trusted();
         let null = b.ins().iconst(POINTER, 0);
         b.ins().stack_store(POINTER, null, self.witness, 0);
-        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
+        // In this order: from a thread's newest entry a store can be told what it has lost, should a
+        // signal handler jump out of here, but not the other way round.
         b.ins().store(trusted, null, self.store, offset::STORE_INNERMOST);
+        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
     }
 }
 

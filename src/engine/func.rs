@@ -54,6 +54,9 @@ impl Slot {
     }
 }
 
+/// What a function of the host does.
+type Body = Box<dyn Fn(&HostCall) -> Result<(), Trap>>;
+
 impl Func {
     /// Makes a function of the host. The closure gets the arguments and has to set every result,
     /// which begin as zero or null, with a value of its type.
@@ -117,11 +120,7 @@ impl Func {
     }
 
     /// What surrounds the body exists once: there are hundreds of such functions.
-    fn boxed(
-        store: &Store,
-        ty: &FuncType,
-        body: Box<dyn Fn(&HostCall) -> Result<(), Trap>>,
-    ) -> Result<Func, Error> {
+    fn boxed(store: &Store, ty: &FuncType, body: Body) -> Result<Func, Error> {
         let ty = store.engine().types().func(ty)?;
         Func::with_type(store, ty, body)
     }

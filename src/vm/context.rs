@@ -395,6 +395,9 @@ impl Instance {
 
 /// A block for an instance, with all that is in it before the code is known; its context, and its
 /// place in the budget; the style of its memories.
+type Prepared<'a> = (Owned<'a>, (NonNull<VMContext>, Charge), MemoryStyle);
+
+/// Makes what an instance of `image` has before its code is known.
 ///
 /// # Safety
 ///
@@ -403,7 +406,7 @@ unsafe fn prepare<'a>(
     store: &Store,
     image: &'a Image,
     imports: &[Handle],
-) -> Result<(Owned<'a>, (NonNull<VMContext>, Charge), MemoryStyle), String> {
+) -> Result<Prepared<'a>, String> {
     // SAFETY: the instance goes before its store's budgets.
     let Some(charge) = (unsafe { store.budgets().instances.charge(1) }) else {
         return Err("the store's limit of instances is reached".to_owned());

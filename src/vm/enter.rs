@@ -477,8 +477,8 @@ pub unsafe fn enter(
     let activation = unsafe { &mut *activation };
     // SAFETY: as above; the code that ran may have used the block through its own reference.
     let thread = unsafe { &mut *arch::thread() };
-    thread.set_activation(activation.previous);
     store.set_innermost(activation.previous_in_store);
+    thread.set_activation(activation.previous);
     // SAFETY: only this thread uses the store.
     let vm = unsafe { &mut *store.vm() };
     (vm.exit_pc, vm.exit_fp) = activation.left_at;

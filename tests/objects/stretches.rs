@@ -84,11 +84,11 @@ fn react(configure: fn(&mut Config)) {
         let guest = linker.instantiate(&module).expect("its import is there");
         let len = Val::I32(LEN as i32);
         for (name, look, place, expected) in ROWS {
-            func(&guest, "prepare").call(&[len.clone()]).expect("it does not trap");
+            func(&guest, "prepare").call(std::slice::from_ref(&len)).expect("it does not trap");
             let look = func(&guest, look);
             let seen = || number(&call(&look, &[Val::I32(place as i32)]));
             let before = seen();
-            let outcome = func(&guest, name).call(&[len.clone()]);
+            let outcome = func(&guest, name).call(std::slice::from_ref(&len));
             if !asks {
                 outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!(seen(), expected, "{name}");
