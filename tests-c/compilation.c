@@ -89,7 +89,7 @@ static void other_times_are_refused(void) {
 
 /* Whatever workers are doing at the moment of a fork. */
 static void children_go_on(wasm_engine_t* engine, const wasm_byte_vec_t* binary) {
-  for (size_t round = 0; round < rounds(40, 2); round++) {
+  for (size_t round = 0; round < 40; round++) {
     struct running running = start(engine, binary);
     check(result_of(running.instance, round % 20, 1) > 0);
     pid_t child = fork();
@@ -231,8 +231,11 @@ int main(void) {
   wasm_engine_t* engine = engine_that_compiles(TENON_COMPILATION_AHEAD);
   other_times_are_refused();
   results_are_the_same(&binary);
-  children_go_on(engine, &binary);
-  threads_are_no_must(&binary);
+  // What workers had at the moment of a fork is lost in the child, which is a leak for valgrind.
+  if (!is_set("TEST_VALGRIND")) {
+    children_go_on(engine, &binary);
+    threads_are_no_must(&binary);
+  }
   everything_may_go_at_once(&binary);
   threads_want_the_same(engine, &binary);
   what_cannot_be_compiled_traps(engine);
