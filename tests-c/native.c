@@ -599,8 +599,11 @@ int main(void) {
   a_trap_waits_until_it_is_taken();
   imports_may_trap();
   imports_may_call_wasm();
-  imports_may_jump();
-  jumps_may_end_in_an_import();
+  // To find the frames that a jump has left, the library looks where they were.
+  if (!is_set("TEST_VALGRIND")) {
+    imports_may_jump();
+    jumps_may_end_in_an_import();
+  }
   recursion_over_c_ends_in_a_trap();
   imports_may_delete_all();
   imports_may_delete_what_runs();
