@@ -62,7 +62,7 @@ def table(rows: list[charts.Row], names: list[str]) -> str:
             figure = row.figures[name]
             cells.append("–" if figure is None else f"{charts.number(figure)} {row.unit}".strip())
             if name != first:
-                cells.append(f"{figure / ours:.2g}" if figure is not None and ours else "–")
+                cells.append(charts.number(figure / ours) if figure is not None and ours else "–")
         lines.append(f"| {row.what} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
