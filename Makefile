@@ -27,6 +27,9 @@ FUZZ := target/fuzz/debug/tenon-fuzz
 SEED ?= 1
 COUNT ?= 10000
 AGAINST ?= others
+# All there are, but for those that have targets of their own.
+RUST_TESTS := $(filter-out rooms spec,$(patsubst tests/%.rs,%,$(patsubst tests/%/main.rs,%, \
+  $(wildcard tests/*.rs tests/*/main.rs))))
 GUESTS := $(patsubst %.c,%.wasm,$(wildcard tests-c/guests/*.c benches/modules/*.c))
 BENCH_MODULES := $(patsubst %.wat,%.wasm,$(wildcard benches/modules/*.wat))
 KERNELS_SCALAR := $(patsubst %,benches/kernels/%.c,calls integers memory floats)
@@ -104,9 +107,7 @@ test: lib debug ## prove everything; the last line counts
 	  c-valgrind "tests-c/run.sh valgrind"
 
 test-rust:
-	$(CARGO) test --lib --bins --examples --test cli --test regress --test wasi --test sockets \
-	  --test hostile_sockets --test wasmedge --test wasix --test emscripten --test guests \
-	  --test wasm3 --test objects --test bounds
+	$(CARGO) test --lib --bins --examples $(addprefix --test ,$(RUST_TESTS))
 	$(CARGO) test --doc
 
 test-c: lib ## the C programs against the shared and the static library

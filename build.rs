@@ -13,10 +13,9 @@ fn main() {
         // The signal handler stays installed.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
         // Addresses to relocate as a bitmap. Not every linker can.
-        for option in ["-Wl,-z,pack-relative-relocs"] {
-            if linker_takes(option) {
-                println!("cargo::rustc-cdylib-link-arg={option}");
-            }
+        let packed = "-Wl,-z,pack-relative-relocs";
+        if linker_takes(packed) {
+            println!("cargo::rustc-cdylib-link-arg={packed}");
         }
     }
     #[cfg(feature = "headers")]
@@ -31,9 +30,9 @@ fn linker_takes(option: &str) -> bool {
     let mut rustc = std::process::Command::new(variable("RUSTC"));
     rustc.args(["--edition=2024", "--crate-type=cdylib", "--target"]).arg(variable("TARGET"));
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
-        rustc.arg("-C").arg(
-            [std::ffi::OsStr::new("linker="), &linker].into_iter().collect::<std::ffi::OsString>(),
-        );
+        let mut option = std::ffi::OsString::from("linker=");
+        option.push(linker);
+        rustc.arg("-C").arg(option);
     }
     rustc.args(["-C", &format!("link-arg={option}"), "-o"]).arg(library).arg(&source);
     std::fs::write(&source, "").is_ok() && rustc.output().is_ok_and(|done| done.status.success())

@@ -23,11 +23,11 @@ MODULES, REAL_MODULES = "benches/modules", "target/bench/modules"
 
 # A chart for each kind of measure: its file, its title, how names of its measures begin.
 GROUPS = [
-    ("calls", "Calls between C and WebAssembly", ("call", "typed", "native")),
+    ("calls", "Calls between C and WebAssembly", ("call",)),
     ("instances", "Stores and instances", ("store", "instance")),
     ("scale", "Many instances, two threads", ("live", "threads")),
     ("modules", "Compiling, and compiled modules", ("compile", "script", "deserialize", "artifact")),
-    ("process", "What a process pays", ("cold", "resident", "library")),
+    ("process", "What a process pays", ("cold", "resident")),
 ]
 
 

@@ -291,8 +291,9 @@ pub unsafe extern "C" fn wasm_func_call(
     // functions that are called may delete this one: nothing holds on to it.
     let call = unsafe {
         let ((args, arg_count), (results, room)) = (array(args), array(results.as_ref()));
-        func.as_ref().map(|func| {
-            let callee = func.func().callee();
+        // What is no function is found out where panics are caught.
+        func.as_ref().and_then(|func| Func::of(func.object().handle())).map(|func| {
+            let callee = func.callee();
             callee.call_directly((args.cast(), arg_count), (results.cast(), room))
         })
     };

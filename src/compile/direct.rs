@@ -7,8 +7,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AbiParam, Block, BlockArg, GlobalValueData, InstBuilder, MemFlagsData, Signature,
-    StackSlotData, StackSlotKind, Value, types,
+    self, AbiParam, Block, GlobalValueData, InstBuilder, MemFlagsData, Signature, StackSlotData,
+    StackSlotKind, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::FunctionBuilder;
@@ -208,7 +208,7 @@ pub(super) fn callback(
             let other = b.ins().bxor_imm_u(got, i64::from(kind(*ty)));
             special = b.ins().bor(special, other);
         }
-        exit.end(b, isa, special, (trap, results), &[]);
+        exit.end(b, isa, special, (trap, results));
         let results: Vec<Value> = (ty.results().iter().enumerate())
             .map(|(i, ty)| load_payload(b, *ty, results, i))
             .collect();
@@ -240,7 +240,7 @@ pub(super) fn raw_callback(compiler: &Compiler, ty: &FuncType) -> Result<Templat
         sig.returns.push(AbiParam::new(POINTER));
         let exit = Exit::begin(b, params[0]);
         let trap = exit.call(b, sig, true, &[args, results])[0];
-        exit.end(b, isa, trap, (trap, results), &[]);
+        exit.end(b, isa, trap, (trap, results));
         let results: Vec<Value> = (ty.results().iter().enumerate())
             .map(|(i, ty)| b.ins().load(clif_type(*ty), flags, results, (i * SLOT) as i32))
             .collect();
@@ -262,11 +262,9 @@ pub(super) fn import(
         let exit = Exit::begin(b, params[0]);
         let results = exit.call(b, native(isa, ty, with_env), with_env, &params[1..]);
         let trusted = MemFlagsData::trusted();
-        let activation = exit.activation(b);
-        let store = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_STORE);
-        let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
+        let waiting = b.ins().uload32(trusted, exit.store, offset::STORE_TRAP_WAITING);
         let null = b.ins().iconst(POINTER, 0);
-        let results = exit.end(b, isa, waiting, (null, null), &results);
+        exit.end(b, isa, waiting, (null, null));
         b.ins().return_(&results);
     })?;
     with_frame_check(isa, ty, template)
@@ -327,30 +325,22 @@ impl Entry {
     }
 }
 
-/// A call out of wasm. What is needed after it lies in the frame: registers that the call leaves
-/// alone would have to be saved.
+/// A call out of wasm.
 struct Exit {
     vmctx: Value,
-    frame: ir::StackSlot,
+    store: Value,
+    activation: Value,
     witness: ir::StackSlot,
 }
-
-/// Where in [`Exit::frame`] things are.
-const FRAME_VMCTX: i32 = 0;
-const FRAME_ACTIVATION: i32 = 8;
 
 impl Exit {
     /// Notes where wasm is left.
     fn begin(b: &mut FunctionBuilder, vmctx: Value) -> Exit {
-        let trusted = MemFlagsData::trusted();
         let store = note_exit(b, vmctx);
+        let trusted = MemFlagsData::trusted();
         let activation = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
-        let frame = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 3);
-        let frame = b.create_sized_stack_slot(frame);
-        b.ins().stack_store(POINTER, vmctx, frame, FRAME_VMCTX);
-        b.ins().stack_store(POINTER, activation, frame, FRAME_ACTIVATION);
         let witness = begin_witness(b, activation, offset::ACTIVATION_OUTSIDE);
-        Exit { vmctx, frame, witness }
+        Exit { vmctx, store, activation, witness }
     }
 
     /// Calls the C function of the context; its results.
@@ -373,81 +363,47 @@ impl Exit {
         b.inst_results(call).to_vec()
     }
 
-    /// The activation that has been left; to be asked for after the call.
-    fn activation(&self, b: &mut FunctionBuilder) -> Value {
-        b.ins().stack_load(POINTER, POINTER, self.frame, FRAME_ACTIVATION)
-    }
-
     /// Notes that wasm goes on. If `special` is not 0, or the host has left entries by jumping,
-    /// the runtime gets what was returned first, and may end execution. Returns `kept`, values that
-    /// are needed after that.
+    /// the runtime gets what was returned first, and may end execution.
     fn end(
         &self,
         b: &mut FunctionBuilder,
         isa: &dyn TargetIsa,
         special: Value,
         (returned, results): (Value, Value),
-        kept: &[Value],
-    ) -> Vec<Value> {
+    ) {
         let trusted = MemFlagsData::trusted();
-        let activation = self.activation(b);
-        let thread = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_THREAD);
+        let thread = b.ins().load(POINTER, trusted, self.activation, offset::ACTIVATION_THREAD);
         let newest = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
-        let jumped = b.ins().bxor(newest, activation);
+        let jumped = b.ins().bxor(newest, self.activation);
         let special = b.ins().bor(special, jumped);
         let (finish, failed, done) = (cold_block(b), cold_block(b), b.create_block());
-        let after: Vec<Value> = kept
-            .iter()
-            .map(|value| {
-                let ty = b.func.dfg.value_type(*value);
-                b.append_block_param(done, ty)
-            })
-            .collect();
-        let args: Vec<BlockArg> = kept.iter().map(|value| (*value).into()).collect();
-        b.ins().brif(special, finish, &[], done, &args);
+        b.ins().brif(special, finish, &[], done, &[]);
 
         b.switch_to_block(finish);
         let mut sig = Signature::new(isa::host_call_conv(isa));
         sig.params.extend([AbiParam::new(POINTER); 3]);
         sig.returns.push(AbiParam::new(types::I32));
         let sig = b.import_signature(sig);
-        let vmctx = b.ins().stack_load(POINTER, POINTER, self.frame, FRAME_VMCTX);
-        let callee = b.ins().load(POINTER, trusted, vmctx, offset::HOST_CALL);
-        let slots: Vec<_> = kept
-            .iter()
-            .map(|value| {
-                let ty = b.func.dfg.value_type(*value);
-                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, ty.bytes(), 3);
-                let slot = b.create_sized_stack_slot(slot);
-                b.ins().stack_store(POINTER, *value, slot, 0);
-                (ty, slot)
-            })
-            .collect();
-        let call = b.ins().call_indirect(sig, callee, &[vmctx, returned, results]);
+        let callee = b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_CALL);
+        let call = b.ins().call_indirect(sig, callee, &[self.vmctx, returned, results]);
         let status = b.inst_results(call)[0];
-        let args: Vec<BlockArg> = slots
-            .iter()
-            .map(|(ty, slot)| b.ins().stack_load(POINTER, *ty, *slot, 0).into())
-            .collect();
-        b.ins().brif(status, failed, &[], done, &args);
+        b.ins().brif(status, failed, &[], done, &[]);
 
         b.switch_to_block(failed);
         self.end_witness(b);
-        let vmctx = b.ins().stack_load(POINTER, POINTER, self.frame, FRAME_VMCTX);
-        env::call_libcall(b, isa, vmctx, Libcall::raise_host_error, &[]);
+        env::call_libcall(b, isa, self.vmctx, Libcall::raise_host_error, &[]);
         b.ins().trap(env::UNREACHED);
 
         b.switch_to_block(done);
         self.end_witness(b);
-        after
     }
 
     fn end_witness(&self, b: &mut FunctionBuilder) {
         let null = b.ins().iconst(POINTER, 0);
         b.ins().stack_store(POINTER, null, self.witness, 0);
-        let activation = self.activation(b);
         let trusted = MemFlagsData::trusted();
-        b.ins().store(trusted, null, activation, offset::ACTIVATION_OUTSIDE);
+        b.ins().store(trusted, null, self.activation, offset::ACTIVATION_OUTSIDE);
     }
 }
 

@@ -5,9 +5,10 @@
 //! demand. [`Compilation`] decides.
 
 use std::collections::HashSet;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread::{self, Thread};
+use std::{io, mem};
 
 use cranelift_entity::EntityRef;
 
@@ -179,8 +180,12 @@ fn growing(module: &Arc<Inner>, style: MemoryStyle) -> io::Result<Box<CodeSpace>
     let room = module.info.code_size() * ROOM_PER_BYTE + count * ROOM_PER_FUNCTION;
     let hook = || {
         let module = Arc::downgrade(module);
-        let making = Mutex::new(Making { generation: fork::generation(), funcs: Vec::new() });
-        Box::new(Hook(Arc::new(Growing { module, style, making, made: Condvar::new() })))
+        let making = Mutex::new(Making {
+            generation: fork::generation(),
+            funcs: Vec::new(),
+            waiting: Vec::new(),
+        });
+        Box::new(Hook(Arc::new(Growing { module, style, making })))
     };
     let room = room.min(MOST_ROOM);
     let mut result = CodeSpace::growing(count, room, hook());
@@ -198,13 +203,13 @@ pub(super) struct Growing {
     module: Weak<Inner>,
     style: MemoryStyle,
     making: Mutex<Making>,
-    /// Tells that something is not being made any more.
-    made: Condvar,
 }
 
 /// The functions that threads are compiling.
 struct Making {
     funcs: Vec<DefinedFuncIndex>,
+    /// Threads to wake when something is not being made any more.
+    waiting: Vec<Thread>,
     /// See [`fork::generation`]: who was compiling before a fork is not in the child.
     generation: u64,
 }
@@ -217,17 +222,23 @@ struct Claim<'a> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        fork::inside(|| self.growing.lock().funcs.retain(|func| *func != self.func));
-        self.growing.made.notify_all();
+        let waiting = fork::inside(|| {
+            let mut making = self.growing.lock();
+            making.funcs.retain(|func| *func != self.func);
+            mem::take(&mut making.waiting)
+        });
+        waiting.iter().for_each(Thread::unpark);
     }
 }
 
 impl Growing {
+    /// To be called [inside](fork::inside): a forked child would find the lock taken for ever.
     fn lock(&self) -> MutexGuard<'_, Making> {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if making.generation != fork::generation() {
             making.generation = fork::generation();
             making.funcs.clear();
+            making.waiting.clear();
         }
         making
     }
@@ -246,9 +257,16 @@ impl Growing {
 
     /// Waits while somebody else compiles the function.
     fn wait(&self, func: DefinedFuncIndex) {
-        let mut making = self.lock();
-        while making.funcs.contains(&func) {
-            making = self.made.wait(making).unwrap_or_else(PoisonError::into_inner);
+        let is_being_made = || {
+            let mut making = self.lock();
+            let found = making.funcs.contains(&func);
+            if found {
+                making.waiting.push(thread::current());
+            }
+            found
+        };
+        while fork::inside(is_being_made) {
+            thread::park();
         }
     }
 

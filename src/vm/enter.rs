@@ -1,8 +1,9 @@
 //! The only door into wasm.
 //!
-//! [`enter`] takes an [`Activation`] of the thread, links it to the store, and calls through the entry trampoline of the function's type. The trampoline notes in the
-//! activation how to get back; whoever traps leaves the reason there and resumes at the
-//! trampoline's exit. Everything that an entry changes is put back here.
+//! [`enter`] takes an [`Activation`] of the thread, links it to the store, and calls through the
+//! entry trampoline of the function's type. The trampoline notes in the activation how to get back;
+//! whoever traps leaves the reason there and resumes at the trampoline's exit. Everything that an
+//! entry changes is put back here.
 //!
 //! The host may leave an entry without returning: by `longjmp` out of a callback or out of a signal
 //! handler. Activations are therefore kept beside the stack, where nothing overwrites them, and the

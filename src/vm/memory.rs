@@ -148,9 +148,9 @@ fn page() -> usize {
 }
 
 impl Memory {
-    /// A memory of type `ty` at its minimum; all its bytes are zero but for those of `image`. What compiled code sees of it is written to
-    /// `place`, which has to live as long: a `VMMemory`, or, if the memory is shared, a pointer to
-    /// that. Where the system refuses the reservation it becomes a checked one. Its bytes are
+    /// A memory of type `ty` at its minimum; all its bytes are zero but for those of `image`. What
+    /// compiled code sees of it is written to `place`, which has to live as long: a `VMMemory`, or,
+    /// if the memory is shared, a pointer to that. Where the system refuses the reservation it becomes a checked one. Its bytes are
     /// taken from `budget`.
     ///
     /// # Errors

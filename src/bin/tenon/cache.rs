@@ -60,11 +60,13 @@ pub struct Cache {
 impl Cache {
     /// The cache of this user. There is none unless modules are compiled whole, as what is kept.
     pub fn new(args: &CacheArgs, engine: &EngineArgs) -> Cache {
-        let folder = match (args.no_cache, engine.compilation()) {
-            (true, _) => return Cache::none(),
-            (_, None | Some(Compilation::Eager)) => Folder::create(),
-            _ => Err("it is for modules that are compiled whole, not --lazy".to_owned()),
-        };
+        let folder =
+            match (args.no_cache, engine.compilation()) {
+                (true, _) => return Cache::none(),
+                (_, None | Some(Compilation::Eager)) => Folder::create(),
+                _ => Err("it is for modules that are compiled whole, as --compilation=eager does"
+                    .to_owned()),
+            };
         Cache { folder, verbose: args.cache }
     }
 
