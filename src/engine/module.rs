@@ -273,18 +273,14 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Blob) -> Image {
     Image::new(layout, types, parts)
 }
 
-/// The defined functions that can be referred to, in the order of their numbers.
+/// The defined functions that can be referred to, in the order of their numbers: see
+/// [`ModuleInfo::func_refs`].
 fn func_refs(info: &ModuleInfo) -> Box<[(DefinedFuncIndex, crate::wasm::TypeIndex)]> {
-    let mut numbered: Vec<_> = info
-        .bodies
-        .keys()
-        .filter_map(|defined| {
-            let func = info.func_index(defined);
-            Some((info.func_refs[func]?, defined, info.funcs[func]))
-        })
-        .collect();
-    numbered.sort_by_key(|(number, ..)| *number);
-    numbered.into_iter().map(|(_, defined, ty)| (defined, ty)).collect()
+    let numbered = |defined: DefinedFuncIndex| {
+        let func = info.func_index(defined);
+        info.func_refs[func].map(|_| (defined, info.funcs[func]))
+    };
+    info.bodies.keys().filter_map(numbered).collect()
 }
 
 /// What the references of each element segment refer to.

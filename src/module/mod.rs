@@ -69,7 +69,8 @@ pub struct ModuleInfo {
     /// Which way branches are likely to go, unless the feature is off.
     pub branch_hints: BranchHints,
     /// For each defined function that can be referred to (it is exported, named by an element
-    /// segment or a constant expression, or the start function): its number among those.
+    /// segment or a constant expression, or the start function): its number among those, in their
+    /// order.
     pub func_refs: SecondaryMap<FuncIndex, Option<u32>>,
     /// How many functions have a number in `func_refs`.
     pub func_ref_count: u32,
@@ -272,8 +273,15 @@ impl ModuleInfo {
 
     /// Notes that a reference to `func` can come into being.
     fn declare_func_ref(&mut self, func: FuncIndex) {
-        if self.defined_func(func).is_some() && self.func_refs[func].is_none() {
-            self.func_refs[func] = Some(self.func_ref_count);
+        if self.defined_func(func).is_some() {
+            self.func_refs[func] = Some(0);
+        }
+    }
+
+    /// Gives the functions that references can come into being to their numbers, in their order.
+    fn number_func_refs(&mut self) {
+        for number in self.func_refs.values_mut().flatten() {
+            *number = self.func_ref_count;
             self.func_ref_count += 1;
         }
     }

@@ -80,6 +80,7 @@ pub(super) fn parse(
         }
         collect(&mut info, payload)?;
     }
+    info.number_func_refs();
     Ok((info, bodies))
 }
 

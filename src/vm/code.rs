@@ -4,14 +4,18 @@
 //! Every function of a module has a *slot*, an atomic pointer to its code, and a *stub* that jumps
 //! through the slot. Code calls a function directly where its code is there already, through the
 //! stub otherwise; so generated code never knows whether its callee exists yet. The slot of a
-//! function without code leads to the stub's second half, and that to `arch::demand`, which has
-//! the function compiled and goes on in it.
+//! function that has not been called through its stub leads to the stub's second half, and that to
+//! `arch::demand`, which has the function compiled and goes on in it.
+//!
+//! Stubs are for the beginning: once a function has code, calls that led to its stub are made to
+//! lead to the code, and so is the reference of the instance that has called it first.
 
 use std::cell::UnsafeCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, ptr};
 
@@ -54,8 +58,7 @@ enum Functions {
 struct Growing {
     /// Where the stubs are.
     stubs: usize,
-    /// Where code may be put next.
-    next: Mutex<usize>,
+    linking: Mutex<Linking>,
     /// The code of each function; null where there is none yet.
     code: Box<[AtomicPtr<u8>]>,
     /// What is known of published functions, ascending by address; `published` of them are valid.
@@ -64,11 +67,22 @@ struct Growing {
     demand: Box<dyn Demand>,
 }
 
-// SAFETY: records are written once, under the lock of `next`, before `published` counts them, and
+// SAFETY: records are written once, under the lock of `linking`, before `published` counts them, and
 // only read after. Everything else is atomic or immutable.
 unsafe impl Sync for Growing {}
 // SAFETY: nothing in it belongs to a thread.
 unsafe impl Send for Growing {}
+
+/// What publishing goes on from.
+struct Linking {
+    /// Where code may be put next.
+    next: usize,
+    /// Displacements of calls that lead to the stub of a function without code: where they are.
+    /// Only those that can be changed while the code runs.
+    open: HashMap<DefinedFuncIndex, Vec<usize>>,
+    /// See [`fork::count`]. A child that shares the code must not be led to code it has not got.
+    forks: u64,
+}
 
 /// A published function.
 struct Record {
@@ -97,7 +111,7 @@ impl Found<'_> {
 }
 
 impl Growing {
-    /// Notes that a function is at this address. To be called with the lock of `next`.
+    /// Notes that a function is at this address. To be called with the lock of `linking`.
     fn record(&self, record: Record) {
         let published = self.published.load(Ordering::Relaxed);
         // SAFETY: each function is published once, so there is room; the lock is held, and
@@ -186,7 +200,11 @@ impl CodeSpace {
         let memory = CodeMemory::new(stubs, (stubs_end + size).next_multiple_of(GRANULE))?;
         let functions = Growing {
             stubs,
-            next: Mutex::new(stubs_end),
+            linking: Mutex::new(Linking {
+                next: stubs_end,
+                open: HashMap::new(),
+                forks: fork::count(),
+            }),
             code: (0..count).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
             records: Box::new_uninit_slice(count).into_iter().map(UnsafeCell::new).collect(),
             published: AtomicUsize::new(0),
@@ -228,16 +246,16 @@ impl CodeSpace {
         slot.store(code, Ordering::Release);
     }
 
-    /// Makes a function callable that has not been published before. What it calls and has no code
-    /// yet it calls through stubs, now and later.
+    /// Gives a function its code that has not been published before. To be called
+    /// [inside](fork::inside).
     ///
     /// # Errors
     ///
     /// When the space is full, or the system has no memory.
     pub fn publish(&self, func: DefinedFuncIndex, function: CompiledFunction) -> io::Result<()> {
         let Functions::Growing(growing) = &self.functions else { return Ok(()) };
-        let mut next = growing.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = self.memory.batch_start(*next)?;
+        let mut linking = growing.linking.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = self.memory.batch_start(linking.next)?;
         let len = function.bytes.len();
         let end = start + len.next_multiple_of(ALIGN);
         if end > self.memory.len() {
@@ -251,15 +269,28 @@ impl CodeSpace {
         let mut code = Vec::with_capacity(end - start);
         function.link(start, target, &mut code);
         self.memory.write_code(start, &code)?;
-        *next = end;
+        linking.next = end;
         let mut sites = Vec::new();
         function.sites.pack(&mut sites);
         let address = base.wrapping_add(start);
-        let (start, end) = (address as usize, address as usize + len);
-        growing.record(Record { start, end, func, sites: sites.into() });
+        let range = address as usize..address as usize + len;
+        growing.record(Record { start: range.start, end: range.end, func, sites: sites.into() });
         // What is not whole before, others must not see.
         growing.code[func.index()].store(address, Ordering::Release);
-        self.set_slot(func.index(), address);
+
+        if linking.forks != fork::count() {
+            linking.forks = fork::count();
+            linking.open.clear();
+        }
+        for at in linking.open.remove(&func).unwrap_or_default() {
+            self.memory.patch(at, (start.wrapping_sub(at + 4)) as u32);
+        }
+        for call in &function.calls {
+            let at = start + call.offset as usize;
+            if self.memory.can_patch(at) && self.published(call.callee).is_none() {
+                linking.open.entry(call.callee).or_default().push(at);
+            }
+        }
         Ok(())
     }
 
@@ -288,17 +319,22 @@ impl CodeSpace {
         }
     }
 
-    /// Has the function compiled; its code.
+    /// What a stub leads to: has the function compiled unless it is, and lets the stub lead to its
+    /// code from now on.
     ///
     /// # Errors
     ///
-    /// When that fails.
+    /// When it cannot be compiled.
     pub(super) fn demand(&self, func: DefinedFuncIndex) -> Result<*const u8, Cause> {
-        match (self.published(func), &self.functions) {
-            (Some(code), _) => Ok(code),
-            (None, Functions::Growing(growing)) => growing.demand.demand(func),
-            (None, Functions::Complete(_)) => unreachable!("a complete space has all functions"),
-        }
+        let Functions::Growing(growing) = &self.functions else {
+            unreachable!("a complete space has no stubs")
+        };
+        let code = match self.published(func) {
+            Some(code) => code,
+            None => growing.demand.demand(func)?,
+        };
+        self.set_slot(func.index(), code.cast_mut());
+        Ok(code)
     }
 
     /// The function that the address lies in, and the place in it. Neither locks nor allocates.
@@ -411,6 +447,25 @@ impl CodeMemory {
         }
         // Without a second view, a page that runs must not become writable again.
         Ok(if write.two_views { at } else { at.next_multiple_of(sys::page_size()) })
+    }
+
+    /// Whether the four bytes at `at` can be changed while other threads run them: those see the
+    /// old or the new ones, never a mixture. Processors promise that inside of eight aligned bytes.
+    fn can_patch(&self, at: usize) -> bool {
+        at % 8 <= 4 && self.write().view.is_some()
+    }
+
+    /// Changes the four bytes at `at`, see [`CodeMemory::can_patch`]. Whoever runs them sees it
+    /// sooner or later. Nobody else patches at the same time.
+    fn patch(&self, at: usize, value: u32) {
+        let write = self.write();
+        let Some(view) = &write.view else { return };
+        let word = view.base().wrapping_add((at & !7) - self.data);
+        // SAFETY: the aligned word lies in the view, see `can_patch`; code is only changed here.
+        let word = unsafe { AtomicU64::from_ptr(word.cast()) };
+        let mut bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        bytes[at % 8..at % 8 + 4].copy_from_slice(&value.to_le_bytes());
+        word.store(u64::from_ne_bytes(bytes), Ordering::Release);
     }
 
     /// Writes code to bytes that nobody uses yet, from where a batch can begin.

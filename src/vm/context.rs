@@ -21,7 +21,9 @@ use super::types::Type;
 use crate::abi::layout::{
     INSTANCE_MAGIC, MemoryStyle, Place, VMContext, VMFuncImport, VMFuncRef, VMGlobal,
 };
-use crate::wasm::{FuncIndex, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex};
+use crate::wasm::{
+    DefinedFuncIndex, FuncIndex, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex,
+};
 
 /// What an instance is made of, and keeps alive: a module.
 ///
@@ -244,6 +246,16 @@ impl Instance {
             }
         };
         NonNull::new(func.cast_mut()).expect("functions have references")
+    }
+
+    /// Lets the reference to a function, if there can be any, lead to its code, past the stub.
+    pub(super) fn set_code(&self, func: DefinedFuncIndex, code: *const u8) {
+        let image = self.image();
+        if let Ok(number) = image.parts.func_refs.binary_search_by_key(&func, |(func, _)| *func) {
+            let func_ref = self.at::<VMFuncRef>(image.layout.func_ref(number as u32));
+            // SAFETY: the instance has a record for each function that can be referred to.
+            unsafe { (*func_ref).code = code };
+        }
     }
 
     /// A handle to the function with this index, see [`Instance::func_ref`].

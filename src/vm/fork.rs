@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How many forks lie between this process and the one that has loaded the library.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// How many forks this process and those that it comes from have begun.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 /// Threads that are inside.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 /// Threads that are forking.
@@ -30,6 +32,13 @@ pub fn generation() -> u64 {
         unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
     });
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// A number that is another one after each fork, in the parent as in the child. It stays as it is
+/// [`inside`].
+pub fn count() -> u64 {
+    generation();
+    COUNT.load(Ordering::Relaxed)
 }
 
 /// Runs `change` at a time when no thread forks. It is short and does not fork.
@@ -60,6 +69,7 @@ unsafe extern "C" fn before() {
     while INSIDE.load(Ordering::SeqCst) != 0 && begin.elapsed() < PATIENCE {
         thread::yield_now();
     }
+    COUNT.fetch_add(1, Ordering::SeqCst);
 }
 
 unsafe extern "C" fn after() {

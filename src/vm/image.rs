@@ -35,7 +35,8 @@ pub struct ImageParts {
     pub tags: Box<[TypeIndex]>,
     /// How many tags the module imports.
     pub imported_tags: u32,
-    /// The functions that can be referred to, and their types, in the order of their numbers.
+    /// The functions that can be referred to, and their types, in the order of their numbers, which
+    /// is that of the functions.
     pub func_refs: Box<[(DefinedFuncIndex, TypeIndex)]>,
     /// Where each data segment is in `bytes`.
     pub data: Box<[Range<usize>]>,

@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 
 use super::arch;
 use super::code::CodeSpace;
+use super::context::Instance;
 use super::enter::{self, Cause, Raised, Witness, unwind};
 use super::libcalls;
 use super::refs::context_node;
@@ -265,25 +266,35 @@ pub(super) unsafe fn stack_overflow(context: *mut VMContext) -> ! {
     unwind(Box::new(Raised { cause: crate::wasm::TrapCode::StackOverflow.into(), frames }))
 }
 
-/// Finds the code of a function that was called before it had any. `caller_fp` and `return_pc`
-/// are those of the call.
+/// Finds the code of a function whose stub was called, and lets the reference to it lead there.
+/// `caller_fp` and `return_pc` are those of the call, `registers` the first two of the registers in
+/// which the function gets what it is called with.
 pub(super) unsafe extern "C" fn demand(
     space: *const CodeSpace,
     func: u32,
     caller_fp: usize,
     return_pc: usize,
+    registers: *const [usize; 2],
 ) -> *const u8 {
+    let func = DefinedFuncIndex::from_u32(func);
+    // SAFETY: stubs are only called inside an entry, which is alive, and pass what they were
+    // called with.
+    let (activation, registers) = unsafe { (&*(*arch::thread()).activation(), *registers) };
     let cause = match catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: stubs pass the space that they lie in, which is alive because it runs.
-        unsafe { (*space).demand(DefinedFuncIndex::from_u32(func)) }
+        unsafe { (*space).demand(func) }
     })) {
-        Ok(Ok(code)) => return code,
+        Ok(Ok(code)) => {
+            let frames = registers.as_ptr() as usize..activation.vm.resume_fp;
+            let context = arch::context_argument(registers, frames) as *mut VMContext;
+            // SAFETY: functions of modules are called with the context of their instance.
+            unsafe { Instance::of_context(context) }.set_code(func, code);
+            return code;
+        }
         Ok(Err(cause)) => cause,
         Err(panic) => Cause::Internal(panic_message(&*panic)),
     };
-    // SAFETY: stubs are only called inside an entry.
-    let store = unsafe { (*(*arch::thread()).activation()).store() };
-    let store = store.expect("the store whose code runs is there");
+    let store = activation.store().expect("the store whose code runs is there");
     let frames = trap::frames(store, Start::At { pc: return_pc, fp: caller_fp });
     unwind(Box::new(Raised { cause, frames }))
 }

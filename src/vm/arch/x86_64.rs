@@ -2,6 +2,7 @@
 
 use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
+use std::ops::Range;
 
 use crate::abi::code::{Hole, Template};
 use crate::abi::layout::{VMContext, VMFuncRef, VMStore, VMThread};
@@ -254,6 +255,13 @@ pub fn demand_stub(space: *const CodeSpace) -> [u8; DEMAND_STUB_SIZE] {
     code
 }
 
+/// The context that a function of compiled code was called with, by the first two of the registers
+/// in which it gets what it is called with. It comes first, or second after the address of the
+/// results if they lie in the caller's frame: in `frames`, where contexts never are.
+pub fn context_argument(registers: [usize; 2], frames: Range<usize>) -> usize {
+    if frames.contains(&registers[0]) { registers[1] } else { registers[0] }
+}
+
 /// Called in place of a function that has no code yet: number in `r11d`, code space in `r10`, the
 /// function's arguments where it expects them. Asks for the code and goes on there as if nothing
 /// had been.
@@ -281,6 +289,7 @@ unsafe extern "C" fn demand() {
         "mov esi, r11d",
         "mov rdx, [rbp]",
         "mov rcx, [rbp + 8]",
+        "mov r8, rsp",
         "call {body}",
         "mov rdi, [rsp]",
         "mov rsi, [rsp + 8]",
@@ -347,15 +356,11 @@ impl Registers<'_> {
         self.get(libc::REG_RBP)
     }
 
-    /// The context that a function of compiled code was called with, before its prologue has
-    /// changed any register. It comes first, or second after the address of the results if they
-    /// lie in the caller's frame.
-    pub fn context_argument(&self) -> usize {
-        let (first, second) = (self.get(libc::REG_RDI), self.get(libc::REG_RSI));
-        let sp = self.get(libc::REG_RSP);
-        // Contexts are never on the stack of the code that runs.
-        let in_frames = first > sp && first < sp + (1 << 30);
-        if in_frames { second } else { first }
+    /// See [`context_argument`]: before the prologue of the function has changed any register.
+    /// The frames of compiled code end at `frames_end`.
+    pub fn context_argument(&self, frames_end: usize) -> usize {
+        let registers = [self.get(libc::REG_RDI), self.get(libc::REG_RSI)];
+        context_argument(registers, self.get(libc::REG_RSP)..frames_end)
     }
 
     /// Makes the interrupted code go on in the runtime's landing, called with `args` and never to

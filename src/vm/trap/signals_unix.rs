@@ -94,12 +94,11 @@ unsafe fn trap_at(signal: i32, info: *mut libc::siginfo_t, registers: &Registers
     // SAFETY: the interrupted code lies in the space that is found, so it is live.
     let found = unsafe { &*registry::find(pc)? }.lookup(pc)?;
     let code = found.sites.trap_at(found.offset)?;
-    // SAFETY: the thread's block is always there.
-    if unsafe { (*arch::thread()).activation().is_null() } {
-        return None;
-    }
+    // SAFETY: the thread's block is always there, and its activations live.
+    let activation = unsafe { (*arch::thread()).activation().as_ref()? };
     if code == TrapCode::StackOverflow && signal == libc::SIGILL {
-        return Some(Trap { code, context: registers.context_argument() });
+        let context = registers.context_argument(activation.vm.resume_fp);
+        return Some(Trap { code, context });
     }
     match signal {
         libc::SIGILL => {}
