@@ -11,7 +11,7 @@ use super::Source;
 use crate::wasm::{DefinedFuncIndex, FuncIndex};
 
 /// On how many conditions a call may depend that is likely to happen.
-const MOST_CONDITIONS: usize = 2;
+const MOST_CONDITIONS: usize = 4;
 
 /// The functions of the module that this one is likely to call directly, the likeliest first, each
 /// once.
