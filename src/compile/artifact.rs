@@ -5,8 +5,8 @@
 //! module's source is there, and the lengths of the sections. These are, one after the other: the
 //! table of functions, their packed sites, where their bodies are in the module, the module, its
 //! custom sections, and on a page of its own, up to the end, the machine code. All but the custom
-//! sections, which are compressed, can be used where they lie, in a file that is mapped too. Integers
-//! are little-endian or of variable length.
+//! sections, which are compressed, can be used where they lie, in a file that is mapped too.
+//! Integers are little-endian or of variable length.
 //!
 //! Without the source, the module is what [`crate::module::strip`] leaves of it. With it, it is
 //! whole, and its custom sections are nowhere else.
