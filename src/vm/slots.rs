@@ -199,6 +199,12 @@ pub(super) fn give(mut slot: Slot, image: Option<&DataImage>) {
         // Its bytes must not be seen again.
         return;
     }
+    give_clean(slot);
+}
+
+/// Gives a slot back whose bytes are as they were when it was taken, or as [`Slot::put`] has left
+/// them.
+pub(super) fn give_clean(slot: Slot) {
     let Some(mut shelf) = try_lock(&SHELVES[stripe()].0) else { return put_away([slot]) };
     let resident = shelf.iter().map(|slot| slot.resident).sum::<usize>() + slot.resident;
     shelf.push(slot);
@@ -339,6 +345,21 @@ impl Slot {
         self.image.0 == image.serial()
     }
 
+    /// Writes the image into a slot that has just been taken for it, unless it is there.
+    ///
+    /// # Safety
+    ///
+    /// The image fits into what is accessible.
+    pub(super) unsafe fn put(&mut self, image: &DataImage) {
+        if self.holds(image) {
+            return;
+        }
+        // SAFETY: the caller's contract; without the image all bytes are zero.
+        unsafe { image.copy_to(self.mapping.base()) };
+        self.resident += span(image).len();
+        self.image = (image.serial(), image.range());
+    }
+
     /// Fills the bytes of the image that it has with zeros.
     fn forget_image(&mut self) {
         let (_, range) = std::mem::replace(&mut self.image, (0, 0..0));
@@ -366,11 +387,7 @@ impl Slot {
     fn clean(&mut self, image: Option<&DataImage>) -> bool {
         let base = self.mapping.base();
         let (resident, of_image) = (Cell::new(0), Cell::new(0));
-        let span = image.map_or(0..0, |image| {
-            let page = sys::page_size();
-            let Range { start, end } = image.range();
-            start / page * page..end.next_multiple_of(page)
-        });
+        let span = image.map_or(0..0, span);
         let clean = |part: Range<usize>| {
             resident.set(resident.get() + part.len());
             if resident.get() > MOST_KEPT {
@@ -425,6 +442,13 @@ impl Slot {
         self.committed = if writable { self.mapping.len() } else { 0 };
         self.mapping.renew(writable).is_ok()
     }
+}
+
+/// The pages of the system that the image lies in.
+fn span(image: &DataImage) -> Range<usize> {
+    let page = sys::page_size();
+    let Range { start, end } = image.range();
+    start / page * page..end.next_multiple_of(page)
 }
 
 /// Engines, as long as one of which is there idle slots are kept.
