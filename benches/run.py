@@ -102,7 +102,7 @@ def main() -> None:
         if document.WRITE:
             charts.draw(document.CHARTS / f"{file}.svg", title, rows)
     if document.WRITE and not chosen:
-        document.renew("make bench", "\n".join(sections))
+        document.renew("make bench", ROUNDS, "\n".join(sections))
 
 
 main()

@@ -1,9 +1,10 @@
 """Compares the code that engines make with that of gcc and clang: run_kernels.py NATIVE NAME=LIBRARY…
 
-NATIVE is the folder of the driver and of the kernels as gcc.so and clang.so. Libraries implement wasm.h. All take turns, several rounds, each kernel in a
-process of its own; the least processor time counts. Prints Markdown: how many times longer than the
-faster of gcc's and clang's code each library's takes, and the geometric means. WRITE=1 also draws
-charts, and puts the tables into docs/performance.md.
+NATIVE is the folder of the driver and of the kernels as gcc.so and clang.so. Libraries implement
+wasm.h. All take turns, ROUNDS= times, each kernel in a process of its own; the least processor time
+counts. Prints Markdown: how many times longer than the faster of gcc's and clang's code each
+library's takes, and the geometric means. WRITE=1 also draws charts, and puts the tables into
+docs/performance.md.
 """
 
 import math
@@ -79,7 +80,7 @@ def main() -> None:
         if kernels:
             sections.append(table(title, module, kernels, native, libraries))
     if document.WRITE and not chosen:
-        document.renew("make bench-kernels", "\n".join(sections))
+        document.renew("make bench-kernels", ROUNDS, "\n".join(sections))
 
 
 main()

@@ -11,6 +11,7 @@ mod heap;
 mod isa;
 mod known;
 mod legacy;
+mod likely;
 mod op;
 mod trampoline;
 mod weight;
@@ -28,6 +29,7 @@ use crate::wasm::{DefinedFuncIndex, FuncType};
 
 pub use artifact::{Artifact, FORMAT, MAGIC, Sections, VERSION};
 pub use isa::Settings;
+pub use likely::callees;
 
 /// Makes machine code for this machine. Shared by all threads that compile.
 pub struct Compiler {

@@ -4,7 +4,6 @@
 //! needs it: all functions in parallel, or each on its first call, which its stub turns into a
 //! demand. [`Compilation`] decides.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
@@ -145,18 +144,22 @@ pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImag
     CodeImage::link(functions).map_err(Error::Compile)
 }
 
+fn source(module: &Inner, style: MemoryStyle) -> Source<'_> {
+    Source {
+        module: &module.info,
+        bytes: &module.bytes,
+        layout: module.image.layout(),
+        memories: style,
+    }
+}
+
 fn compile(
     module: &Inner,
     style: MemoryStyle,
     scratch: &mut Scratch,
     func: DefinedFuncIndex,
 ) -> Result<CompiledFunction, String> {
-    let source = Source {
-        module: &module.info,
-        bytes: &module.bytes,
-        layout: module.image.layout(),
-        memories: style,
-    };
+    let source = source(module, style);
     let compiler = module.engine.compiler();
     let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         compiler.function(scratch, &source, func)
@@ -270,16 +273,16 @@ impl Growing {
         }
     }
 
-    /// The function's code, and what it calls if it has just been compiled.
+    /// The function's code, compiled if there is none.
     fn demand(
-        &self,
+        self: &Arc<Self>,
         module: &Inner,
         code: &CodeSpace,
         func: DefinedFuncIndex,
-    ) -> Result<(*const u8, Vec<DefinedFuncIndex>), Cause> {
+    ) -> Result<*const u8, Cause> {
         loop {
             if let Some(published) = code.published(func) {
-                return Ok((published, Vec::new()));
+                return Ok(published);
             }
             let Some(claim) = self.claim(func) else {
                 self.wait(func);
@@ -288,18 +291,31 @@ impl Growing {
             if code.published(func).is_some() {
                 continue;
             }
+            self.compile_callees_later(module, code, func);
             let compiled = module
                 .engine
                 .ahead()
                 .compile_here(|scratch| compile(module, self.style, scratch, func))
                 .map_err(|error| Cause::Internal(format!("no memory to compile: {error}")))?;
             let function = compiled.map_err(Cause::Internal)?;
-            let callees = callees(&function);
             publish(code, func, function)
                 .map_err(|error| Cause::Internal(format!("no memory for code: {error}")))?;
             drop(claim);
-            let published = code.published(func).expect("it has just been published");
-            return Ok((published, callees));
+            return Ok(code.published(func).expect("it has just been published"));
+        }
+    }
+
+    /// Has workers compile what the function, which is going to be compiled, is likely to call.
+    fn compile_callees_later(
+        self: &Arc<Self>,
+        module: &Inner,
+        code: &CodeSpace,
+        func: DefinedFuncIndex,
+    ) {
+        if module.engine.config().compilation != Compilation::Lazy {
+            let mut callees = crate::compile::callees(&source(module, self.style), func);
+            callees.retain(|callee| code.published(*callee).is_none());
+            module.engine.ahead().compile_later(self, &callees);
         }
     }
 
@@ -323,13 +339,6 @@ fn publish(code: &CodeSpace, func: DefinedFuncIndex, function: CompiledFunction)
     fork::inside(|| code.publish(func, function))
 }
 
-/// What a function calls directly, in order, each once.
-fn callees(function: &CompiledFunction) -> Vec<DefinedFuncIndex> {
-    let mut seen = HashSet::new();
-    let all = function.calls.iter().map(|call| call.callee);
-    all.filter(|callee| seen.insert(*callee)).collect()
-}
-
 /// The hook by which `vm` asks for a function's code.
 struct Hook(Arc<Growing>);
 
@@ -340,11 +349,6 @@ impl Demand for Hook {
         let place = module.tiers.place(growing.style);
         let code = place.get().expect("code that runs has been put in its place");
         // A handler of the embedder's must not leave by `longjmp` while something is claimed.
-        let (published, mut callees) = vm::without_signals(|| growing.demand(&module, code, func))?;
-        if module.engine.config().compilation != Compilation::Lazy {
-            callees.retain(|callee| code.published(*callee).is_none());
-            module.engine.ahead().compile_later(growing, &callees);
-        }
-        Ok(published)
+        vm::without_signals(|| growing.demand(&module, code, func))
     }
 }
