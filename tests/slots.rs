@@ -310,7 +310,13 @@ fn instances_that_nobody_has_touched_leave_what_the_next_one_wants() {
     for config in settings() {
         let engine = Engine::new(&config).unwrap();
         let module = module_with_everything(&engine);
-        let other = kind(&engine, 2, &[(90, 50)], 1);
+        let others = [
+            kind(&engine, 2, &[(90, 50)], 1),
+            kind(&engine, 2, &[], 0),
+            // Data that lie far apart.
+            kind(&engine, 40, &[(5, 3), (39 * PAGE, 10)], 2),
+            kind(&engine, 40, &[], 0),
+        ];
         let mut numbers = Numbers(11);
         let mut alive = Vec::new();
         let mut shared_store = Store::new(&engine);
@@ -318,10 +324,11 @@ fn instances_that_nobody_has_touched_leave_what_the_next_one_wants() {
             if numbers.below(3) == 0 {
                 shared_store = Store::new(&engine);
             }
-            if numbers.below(6) == 0 {
-                let other = Instance::new(&shared_store, &other.module, &[]).unwrap();
+            if numbers.below(3) == 0 {
+                let other = &others[numbers.below(others.len() as u64) as usize];
+                let instance = Instance::new(&shared_store, &other.module, &[]).unwrap();
                 if numbers.below(2) == 0 {
-                    call(&other, "store", &[95, 3]).unwrap();
+                    look_and_leave_traces(&instance, other, &mut numbers);
                 }
             }
             let instance = Instance::new(&shared_store, &module, &[]).unwrap();

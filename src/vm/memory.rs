@@ -65,10 +65,10 @@ impl Ground {
         }
     }
 
-    /// Ends its use, in which nothing was written to it and it did not grow.
-    fn give_back_untouched(self) {
+    /// Ends its use, in which nothing was written to it but `image`, and it did not grow.
+    fn give_back_untouched(self, image: Option<&DataImage>) {
         if let Ground::Slot(slot) = self {
-            slots::give_clean(slot);
+            slots::give_untouched(slot, image);
         }
     }
 }
@@ -376,11 +376,11 @@ impl Drop for Memory {
         if let Bytes::Own { ground, committed, .. } = &self.bytes
             && let Some(ground) = ground.take()
         {
-            if self.untouched.get() {
-                return ground.give_back_untouched();
-            }
             // SAFETY: the image lives as long as the memory (contract of `new`).
             let image = self.image.map(|image| unsafe { image.as_ref() });
+            if self.untouched.get() {
+                return ground.give_back_untouched(image);
+            }
             ground.give_back(committed.get(), image);
         }
     }

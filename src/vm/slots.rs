@@ -202,9 +202,16 @@ pub(super) fn give(mut slot: Slot, image: Option<&DataImage>) {
     give_clean(slot);
 }
 
-/// Gives a slot back whose bytes are as they were when it was taken, or as [`Slot::put`] has left
-/// them.
-pub(super) fn give_clean(slot: Slot) {
+/// Gives a slot back whose bytes are as they were when it was taken for a memory that starts with
+/// `image`, and got it by [`Slot::put`].
+pub(super) fn give_untouched(slot: Slot, image: Option<&DataImage>) {
+    match image {
+        Some(image) if !slot.holds(image) => give(slot, Some(image)),
+        _ => give_clean(slot),
+    }
+}
+
+fn give_clean(slot: Slot) {
     let Some(mut shelf) = try_lock(&SHELVES[stripe()].0) else { return put_away([slot]) };
     let resident = shelf.iter().map(|slot| slot.resident).sum::<usize>() + slot.resident;
     shelf.push(slot);
@@ -345,7 +352,8 @@ impl Slot {
         self.image.0 == image.serial()
     }
 
-    /// Writes the image into a slot that has just been taken for it, unless it is there.
+    /// Writes the image into a slot that has just been taken for it, unless it is there. From then on
+    /// the slot holds it, if that can be undone at little cost.
     ///
     /// # Safety
     ///
@@ -356,8 +364,11 @@ impl Slot {
         }
         // SAFETY: the caller's contract; without the image all bytes are zero.
         unsafe { image.copy_to(self.mapping.base()) };
-        self.resident += span(image).len();
-        self.image = (image.serial(), image.range());
+        let span = span(image);
+        self.resident = (self.resident + span.len()).min(self.committed);
+        if span.len() <= MOST_KEPT_UNSEEN {
+            self.image = (image.serial(), image.range());
+        }
     }
 
     /// Fills the bytes of the image that it has with zeros.
@@ -504,7 +515,8 @@ mod tests {
             bytes(&mut slot).fill(1);
             assert!(slot.clean(None) && is_zero(&mut slot));
             // SAFETY: the image fits, and the slot is ours.
-            unsafe { image.copy_to(slot.mapping.base()) };
+            unsafe { slot.put(&image) };
+            assert!(slot.holds(&image) && slot.resident <= slot.committed);
             let expected = bytes(&mut slot).to_vec();
             bytes(&mut slot)[4000..SIZE - 5].fill(2);
             assert!(slot.clean(Some(&image)) && slot.holds(&image));
@@ -535,6 +547,21 @@ mod tests {
         bytes(&mut slot).fill(3);
         assert!(slot.clean(None) && slot.adjust(SIZE) && slot.adjust(much));
         assert!(is_zero(&mut slot));
+        put_away([slot]);
+    }
+
+    #[test]
+    fn data_that_lies_far_apart_is_not_kept() {
+        let much = 4 * MOST_KEPT;
+        let image = image(&[(3, 1..200), (much - 10, 50..60)]);
+        let mut slot = ROOM.lock().unwrap().take(Class::Guarded, much).unwrap();
+        assert!(slot.adjust(much));
+        // SAFETY: the image fits, and the slot is ours.
+        unsafe { slot.put(&image) };
+        assert_eq!((bytes(&mut slot)[3], bytes(&mut slot)[much - 10]), (1, 50));
+        assert!(!slot.holds(&image));
+        assert!(slot.clean(Some(&image)) && is_zero(&mut slot));
+        assert!(!slot.holds(&image));
         put_away([slot]);
     }
 
