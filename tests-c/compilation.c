@@ -116,6 +116,68 @@ static void children_go_on(wasm_engine_t* engine, const wasm_byte_vec_t* binary)
   }
 }
 
+/* A function that calls another at one of several places, or not at all. */
+static const char* const caller =
+  "(module (memory 1)"
+  " (func $load (param i32) (result i32) (i32.load (local.get 0)))"
+  " (func (export \"run\") (param i32) (result i32)"
+  "  (block (block (block (block (block (block (block (block (block"
+  "   (br_table 0 1 2 3 4 5 6 7 8 (local.get 0)))"
+  "   (return (call $load (i32.const 0x10000))))"
+  "   (return (i32.add (call $load (i32.const 0x20000)) (local.get 0))))"
+  "   (return (i32.sub (call $load (i32.const 0x30000)) (local.get 0))))"
+  "   (return (i32.xor (call $load (i32.const 0x40000)) (local.get 0))))"
+  "   (return (i32.mul (call $load (i32.const 0x50000)) (local.get 0))))"
+  "   (return (i32.shl (call $load (i32.const 0x60000)) (local.get 0))))"
+  "   (return (i32.and (call $load (i32.const 0x70000)) (local.get 0))))"
+  "   (return (i32.or (call $load (i32.const 0x80000)) (local.get 0))))"
+  "  (i32.const 7)))";
+
+enum { PLACES = 8 };
+
+static void every_place_traps(wasm_func_t* run) {
+  for (int32_t place = 0; place < PLACES; place++) {
+    wasm_trap_t* trap = NULL;
+    call_i32(run, place, &trap);
+    if (!check(trap != NULL)) continue;
+    wasm_frame_vec_t trace;
+    wasm_trap_trace(trap, &trace);
+    check(trace.size == 2 && wasm_frame_func_index(trace.data[0]) == 0);
+    wasm_frame_vec_delete(&trace);
+    wasm_trap_delete(trap);
+  }
+}
+
+/* Code that parent and child have in common does not lead the child to code of the parent's. */
+static void what_a_parent_compiles_is_not_its_childs(void) {
+  wasm_engine_t* engine = engine_that_compiles(TENON_COMPILATION_LAZY);
+  wasm_byte_vec_t binary = binary_of(caller);
+  struct running running = start(engine, &binary);
+  wasm_func_t* run = func_at(running.instance, 0);
+  check(call_i32(run, PLACES, NULL) == 7);
+  int pipes[2];
+  check(pipe(pipes) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    failures = 0;
+    char byte;
+    check(read(pipes[0], &byte, 1) == 1);
+    every_place_traps(run);
+    _exit(failures ? 1 : 0);
+  }
+  every_place_traps(run);
+  check(write(pipes[1], "", 1) == 1);
+  int status = -1;
+  check(waitpid(child, &status, 0) == child && status == 0);
+  every_place_traps(run);
+  close(pipes[0]), close(pipes[1]);
+  wasm_func_delete(run);
+  stop(running);
+  wasm_engine_delete(engine);
+  wasm_byte_vec_delete(&binary);
+}
+
 static void* nothing(void* arg) {
   return arg;
 }
@@ -234,6 +296,7 @@ int main(void) {
   // What workers had at the moment of a fork is lost in the child, which is a leak for valgrind.
   if (!is_set("TEST_VALGRIND")) {
     children_go_on(engine, &binary);
+    what_a_parent_compiles_is_not_its_childs();
     threads_are_no_must(&binary);
   }
   everything_may_go_at_once(&binary);

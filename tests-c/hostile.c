@@ -355,11 +355,26 @@ static void a_store_may_go_from_hand_to_hand(void) {
   wasm_store_delete(shared.store);
 }
 
+/* What C casts without asking is found out. */
+static void other_objects_are_no_functions(void) {
+  wasm_store_t* store = test_store();
+  wasm_memory_t* memory = memory_of(store, 1, 2);
+  const wasm_val_vec_t args = WASM_EMPTY_VEC;
+  wasm_val_vec_t results = WASM_EMPTY_VEC;
+  for (int i = 0; i < 20; i++) {
+    refused(TENON_ERROR_INTERNAL, wasm_func_call((const wasm_func_t*)memory, &args, &results));
+  }
+  check(wasm_memory_size(memory) == 1);
+  wasm_memory_delete(memory);
+  wasm_store_delete(store);
+}
+
 int main(void) {
   SURVIVES(stores_do_not_mix);
   SURVIVES(garbage_is_no_module);
   SURVIVES(names_need_not_be_text);
   SURVIVES(sizes_may_be_absurd);
   SURVIVES(a_store_may_go_from_hand_to_hand);
+  SURVIVES(other_objects_are_no_functions);
   return done();
 }

@@ -1,6 +1,7 @@
 /* Limits: execution ends when another thread, a deadline or the fuel says so, wherever it is, and
  * goes on afterwards; stores get no more memory, elements and instances than they may have. */
 
+#include <sys/wait.h>
 #include <time.h>
 
 #include "harness.h"
@@ -136,6 +137,35 @@ static void deadlines_end_everything(void) {
   nap(20);
   check(call_i32(five, 0, NULL) == 5);
   wasm_func_delete(five);
+  wasm_instance_delete(instance);
+  wasm_store_delete(store);
+}
+
+/* Whatever the thread that waits for deadlines does at the moment of a fork. */
+static void children_have_deadlines(void) {
+  wasm_store_t* store = store_that(true, false);
+  wasm_instance_t* instance = endless_in(store);
+  wasm_func_t *five = func_at(instance, FIVE), *endless = func_at(instance, FIRST_ENDLESS);
+  for (int round = 0; round < 100; round++) {
+    check(tenon_store_deadline_set(store, (uint64_t)round % 3 * 20000) == TENON_OK);
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      failures = 0;
+      check(tenon_store_deadline_set(store, 1000000) == TENON_OK);
+      ends_by(call_empty(endless), TENON_TRAP_DEADLINE_EXCEEDED, "deadline exceeded");
+      check(tenon_store_deadline_clear(store) == TENON_OK);
+      check(call_i32(five, 0, NULL) == 5);
+      wasm_func_delete(endless), wasm_func_delete(five);
+      wasm_instance_delete(instance);
+      wasm_store_delete(store);
+      _exit(failures ? 1 : 0);
+    }
+    int status = -1;
+    check(waitpid(child, &status, 0) == child && status == 0);
+  }
+  check(tenon_store_deadline_clear(store) == TENON_OK);
+  wasm_func_delete(endless), wasm_func_delete(five);
   wasm_instance_delete(instance);
   wasm_store_delete(store);
 }
@@ -292,6 +322,8 @@ static void what_was_not_asked_for_is_refused(void) {
 int main(void) {
   other_threads_end_everything();
   deadlines_end_everything();
+  // What the thread had at the moment of a fork is lost in the child, which is a leak for valgrind.
+  if (!is_set("TEST_VALGRIND")) children_have_deadlines();
   fuel_is_counted();
   fuel_ends_everything();
   stores_get_what_they_may_have();

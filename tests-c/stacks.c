@@ -250,6 +250,16 @@ static void stacks_may_change_from_call_to_call(void) {
   tear_down(&scene);
 }
 
+static void* change_from_call_to_call(void* ignored) {
+  stacks_may_change_from_call_to_call();
+  return ignored;
+}
+
+/* What is allocated on this thread lies above the stacks of those that come later. */
+static void what_another_thread_has_made(void) {
+  on_thread(8 << 20, change_from_call_to_call, NULL);
+}
+
 static void* depth_with_max_stack(void* result) {
   struct scene scene;
   set_up(&scene, store_with_max_stack(max_stack));
@@ -296,6 +306,7 @@ int main(void) {
   }
   SURVIVES(on_the_main_thread);
   SURVIVES(stacks_may_change_from_call_to_call);
+  SURVIVES(what_another_thread_has_made);
   SURVIVES(the_setting_says_how_deep);
   SURVIVES(no_stack_at_all_is_too_little);
   return done();

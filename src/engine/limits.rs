@@ -1,11 +1,13 @@
 //! What ends execution from outside, and what a store may take.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Error, Store, Trap};
+use crate::vm::fork;
 use crate::vm::interrupt::Interrupt;
 use crate::vm::without_signals;
 #[cfg(doc)]
@@ -183,23 +185,52 @@ type Key = (Instant, u64);
 #[derive(Default)]
 pub(super) struct Deadlines(Arc<Queue>);
 
+/// What is in it changes [inside](fork::inside), so that a forked child can go on with it.
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-    /// Tells the thread that there is something earlier, or nothing to wait for any more.
-    changed: Condvar,
-}
+struct Queue(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     waiting: BTreeMap<Key, Weak<Interrupt>>,
     next: u64,
-    /// The thread, and the process that it is in: a forked child has none.
-    thread: Option<(u32, JoinHandle<()>)>,
-    /// Whether the thread has nothing to wait for any more, and goes.
-    leaving: bool,
+    waiter: Option<Waiter>,
     /// Whether the engine is gone.
     closing: bool,
+}
+
+/// The thread that waits.
+struct Waiter {
+    thread: ManuallyDrop<JoinHandle<()>>,
+    /// See [`fork::generation`]: a forked child has no such thread, nor what its handle refers to.
+    generation: u64,
+    /// Whether the thread has nothing to wait for any more, and goes.
+    leaving: bool,
+}
+
+impl Waiter {
+    fn new(thread: JoinHandle<()>) -> Waiter {
+        let generation = fork::generation();
+        Waiter { thread: ManuallyDrop::new(thread), generation, leaving: false }
+    }
+
+    fn is_here(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    /// Tells the thread that there is something earlier, or nothing to wait for any more.
+    fn wake(&self) {
+        if self.is_here() {
+            self.thread.thread().unpark();
+        }
+    }
+
+    /// Waits until the thread is gone.
+    fn join(self) {
+        if self.is_here() {
+            // It has nothing to say, even if it has panicked.
+            let _ = ManuallyDrop::into_inner(self.thread).join();
+        }
+    }
 }
 
 /// A deadline that counts as long as this lives.
@@ -210,58 +241,54 @@ pub(super) struct Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        let mut state = self.queue.lock();
-        state.waiting.remove(&self.key);
-        if state.waiting.is_empty() {
-            self.queue.changed.notify_one();
-        }
+        self.queue.change(|state| {
+            state.waiting.remove(&self.key);
+            if let (true, Some(waiter)) = (state.waiting.is_empty(), &state.waiter) {
+                waiter.wake();
+            }
+        });
     }
 }
 
 impl Deadlines {
     fn add(&self, time: Instant, interrupt: &Arc<Interrupt>) -> Result<Deadline, Error> {
-        let mut state = self.0.lock();
-        let process = std::process::id();
-        let waits = state.thread.as_ref().is_some_and(|(of, _)| *of == process);
-        if state.leaving || !waits {
-            let queue = self.0.clone();
-            let builder = thread::Builder::new().name("tenon-deadlines".to_owned());
-            // The embedder's signals are not for this thread.
-            let thread = without_signals(|| builder.spawn(move || queue.wait_for_all()))
-                .map_err(|e| Error::Limit(format!("no thread to wait for deadlines: {e}")))?;
-            let old = state.thread.replace((process, thread));
-            state.leaving = false;
-            if let Some((_, old)) = old.filter(|(of, _)| *of == process) {
-                // It has left the queue for good, and ends without taking the lock again: whoever
-                // drops the engine waits for the new one only.
-                let _ = old.join();
+        let (deadline, gone) = self.0.change(|state| {
+            let mut gone = None;
+            if !state.waiter.as_ref().is_some_and(|waiter| waiter.is_here() && !waiter.leaving) {
+                let queue = self.0.clone();
+                let builder = thread::Builder::new().name("tenon-deadlines".to_owned());
+                // The embedder's signals are not for this thread.
+                let thread = without_signals(|| builder.spawn(move || queue.wait_for_all()))
+                    .map_err(|e| Error::Limit(format!("no thread to wait for deadlines: {e}")))?;
+                gone = state.waiter.replace(Waiter::new(thread));
             }
+            let key = (time, state.next);
+            state.next += 1;
+            let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| key < *first);
+            state.waiting.insert(key, Arc::downgrade(interrupt));
+            if let (true, Some(waiter)) = (is_first, &state.waiter) {
+                waiter.wake();
+            }
+            Ok::<_, Error>((Deadline { queue: self.0.clone(), key }, gone))
+        })?;
+        // It has left the queue for good: whoever drops the engine waits for the new one only.
+        if let Some(gone) = gone {
+            gone.join();
         }
-        let key = (time, state.next);
-        state.next += 1;
-        let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| key < *first);
-        state.waiting.insert(key, Arc::downgrade(interrupt));
-        drop(state);
-        if is_first {
-            self.0.changed.notify_one();
-        }
-        Ok(Deadline { queue: self.0.clone(), key })
+        Ok(deadline)
     }
 }
 
 impl Drop for Deadlines {
     /// Waits until the thread is gone: the embedder may unload the library next.
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.closing = true;
-        let thread = state.thread.take();
-        drop(state);
-        self.0.changed.notify_one();
-        if let Some((process, thread)) = thread
-            && process == std::process::id()
-        {
-            // It has nothing to say, even if it has panicked.
-            let _ = thread.join();
+        let waiter = self.0.change(|state| {
+            state.closing = true;
+            state.waiter.take()
+        });
+        if let Some(waiter) = waiter {
+            waiter.wake();
+            waiter.join();
         }
     }
 }
@@ -271,34 +298,41 @@ impl Drop for Deadlines {
 const IDLE: Duration = Duration::from_millis(100);
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        fork::inside(|| change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// What the thread does.
     fn wait_for_all(&self) {
-        let mut state = self.lock();
         let mut idle_since = None;
-        while !state.closing {
-            let now = Instant::now();
-            while let Some(first) = state.waiting.first_entry().filter(|e| e.key().0 <= now) {
-                if let Some(interrupt) = first.remove().upgrade() {
-                    interrupt.set_late(true);
-                }
-            }
-            let pause = match state.waiting.first_key_value() {
-                Some((first, _)) => {
-                    idle_since = None;
-                    first.0 - now
-                }
-                None => match IDLE.checked_sub(now - *idle_since.get_or_insert(now)) {
-                    Some(rest) if !rest.is_zero() => rest,
-                    _ => break,
-                },
-            };
-            let waited = self.changed.wait_timeout(state, pause);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        while let Some(pause) = self.change(|state| state.pass(Instant::now(), &mut idle_since)) {
+            thread::park_timeout(pause);
         }
-        state.leaving = true;
+    }
+}
+
+impl State {
+    /// Ends what is late. How long to wait for what comes next; none if the thread is to go.
+    fn pass(&mut self, now: Instant, idle_since: &mut Option<Instant>) -> Option<Duration> {
+        while let Some(first) = self.waiting.first_entry().filter(|e| e.key().0 <= now) {
+            if let Some(interrupt) = first.remove().upgrade() {
+                interrupt.set_late(true);
+            }
+        }
+        if self.closing {
+            return None;
+        }
+        if let Some((first, _)) = self.waiting.first_key_value() {
+            *idle_since = None;
+            return Some(first.0 - now);
+        }
+        let idle = now - *idle_since.get_or_insert(now);
+        let rest = IDLE.checked_sub(idle).filter(|rest| !rest.is_zero());
+        if rest.is_none()
+            && let Some(waiter) = &mut self.waiter
+        {
+            waiter.leaving = true;
+        }
+        rest
     }
 }

@@ -14,6 +14,7 @@
   (global $pair (mut (ref null $pair)) (ref.null $pair))
   (global $boxes (mut (ref null $boxes)) (ref.null $boxes))
   (table $t 4 (ref null $box))
+  (table $fixed 2 2 (ref null $box))
   (elem $segment (ref null $box)
     (item (struct.new $box (i32.const 61))) (item (struct.new $box (i32.const 62))))
   (elem declare func $identity)
@@ -47,6 +48,11 @@
   (func (export "table") (result i32)
     (call $prepare)
     (table.get $t (i32.const 1)) (call $churn) (struct.get $box 0))
+  ;; In a table that cannot grow, and nowhere else.
+  (func (export "fixed-table") (result i32)
+    (table.set $fixed (i32.const 1) (call $box (i32.const 7)))
+    (call $churn)
+    (struct.get $box 0 (table.get $fixed (i32.const 1))))
   (func (export "field") (result i32)
     (call $prepare)
     (struct.get $pair 0 (global.get $pair)) (call $churn) (struct.get $box 0))
@@ -221,6 +227,7 @@
 
 (assert_return (invoke "global") (i32.const 1))
 (assert_return (invoke "table") (i32.const 6))
+(assert_return (invoke "fixed-table") (i32.const 7))
 (assert_return (invoke "field") (i32.const 3))
 (assert_return (invoke "element" (i32.const 0)) (i32.const 4))
 (assert_return (invoke "element" (i32.const 1)) (i32.const 5))
