@@ -421,6 +421,23 @@ tenon_error_code_t tenon_config_relaxed_simd_deterministic_set(wasm_config_t *co
 WASM_API_EXTERN tenon_error_code_t tenon_config_baseline_cpu_set(wasm_config_t *config, bool on);
 
 /*
+ Sets whether `wasm_module_serialize` and `tenon_module_serialize_file` keep the bytes that a
+ module was made of. Off by default: compiled modules are smaller without the bodies of
+ functions. What needs them is an instance for whose memory there is no address space to reserve
+ (see `tenon_config_memory_reservation_set`): with the source, other code is compiled for it;
+ without, `wasm_instance_new` fails.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_serialize_source_set(wasm_config_t *config,
+                                                     bool on);
+
+/*
  Sets when functions are compiled: `TENON_COMPILATION_ADAPTIVE` by default.
 
  Ownership: borrows the settings.

@@ -506,6 +506,7 @@ static void settings(void) {
   check(tenon_config_nan_canonicalization_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_relaxed_simd_deterministic_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_baseline_cpu_set(NULL, true) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_serialize_source_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_lazy_compilation_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_compilation_set(NULL, TENON_COMPILATION_LAZY) == TENON_ERROR_ARGUMENT);
   check(tenon_last_error_code() == TENON_ERROR_ARGUMENT);

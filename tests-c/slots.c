@@ -115,9 +115,45 @@ static void little_address_space_is_enough(void) {
   check(status_of(child) == 0);
 }
 
+/* A compiled module has code for memories that are reserved. Where there is no room for one, other
+ * code is made if the module's source has been kept; else the instance is refused. */
+static void compiled_modules_need_their_source_then(bool keeps_source) {
+  pid_t child = fork();
+  if (child == 0) {
+    wasm_config_t* config = test_config();
+    check(tenon_config_serialize_source_set(config, keeps_source) == TENON_OK);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    wasm_store_t* store = wasm_store_new(engine);
+    wasm_module_t* module = module_of(store, guest);
+    wasm_byte_vec_t bytes;
+    wasm_module_serialize(module, &bytes);
+    wasm_module_delete(module);
+    module = wasm_module_deserialize(store, &bytes);
+    wasm_byte_vec_delete(&bytes);
+    rlim_t limit = ((rlim_t)address_space() << 10) + (256 << 20);
+    struct rlimit limits = {limit, RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limits);
+    // Where everything is checked by code, there is no other code to be made.
+    if (keeps_source || is_set("TEST_EXPLICIT_CHECKS")) {
+      for (int i = 0; i < 40; i++) use_one(store, module);
+    } else {
+      wasm_extern_vec_t none = WASM_EMPTY_VEC;
+      refused(TENON_ERROR_LIMIT, wasm_instance_new(store, module, &none, NULL));
+      check(error_says("serialized without its source"));
+    }
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+    _exit(done());
+  }
+  check(status_of(child) == 0);
+}
+
 int main(void) {
   address_space_goes_with_the_engine();
   children_have_memories();
   little_address_space_is_enough();
+  compiled_modules_need_their_source_then(false);
+  compiled_modules_need_their_source_then(true);
   return done();
 }

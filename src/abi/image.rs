@@ -23,14 +23,15 @@ pub struct CodeImage {
 /// Where functions are in their image, in the order of their numbers and addresses.
 #[derive(Clone, Debug)]
 pub struct FunctionTable {
-    /// For each function three integers of four bytes, little-endian: where its code begins and
-    /// ends, and where its sites end; they begin where those of the function before end.
+    /// For each function two integers of four bytes, little-endian: where its code ends and where
+    /// its sites end. Both begin where those of the function before end, the code at the next
+    /// multiple of [`ALIGN`].
     pub entries: Blob,
     /// The packed sites of all functions.
     pub sites: Blob,
 }
 
-const ENTRY_SIZE: usize = 12;
+const ENTRY_SIZE: usize = 8;
 
 impl CodeImage {
     /// Links functions, one for each number from 0 on.
@@ -60,7 +61,7 @@ impl CodeImage {
             let end = start + function.bytes.len();
             function.link(start, |callee| starts[callee.as_u32() as usize], &mut code);
             function.sites.pack(&mut sites);
-            for field in [start, end, sites.len()] {
+            for field in [end, sites.len()] {
                 let field = u32::try_from(field);
                 let field =
                     field.map_err(|_| "what is known of the code is too much".to_owned())?;
@@ -110,13 +111,21 @@ impl FunctionTable {
 
     /// Where the function's code begins.
     pub fn start(&self, func: usize) -> Option<u32> {
-        self.field(func, 0)
+        let entries: &[u8] = &self.entries;
+        if func >= entries.len() / ENTRY_SIZE {
+            return None;
+        }
+        let before = match func.checked_sub(1) {
+            Some(before) => u32::from_le_bytes(*entries[before * ENTRY_SIZE..].first_chunk()?),
+            None => 0,
+        };
+        before.checked_next_multiple_of(ALIGN as u32)
     }
 
     /// What is known of the function.
     pub fn sites(&self, func: usize) -> Option<PackedSites<'_>> {
-        let begin = func.checked_sub(1).map_or(Some(0), |before| self.field(before, 2))?;
-        PackedSites::new(self.sites.get(begin as usize..self.field(func, 2)? as usize)?)
+        let begin = func.checked_sub(1).map_or(Some(0), |before| self.field(before, 1))?;
+        PackedSites::new(self.sites.get(begin as usize..self.field(func, 1)? as usize)?)
     }
 
     /// The function that the code at `offset` belongs to, and where it begins.
@@ -127,27 +136,27 @@ impl FunctionTable {
             if self.start(middle)? <= offset { low = middle + 1 } else { high = middle }
         }
         let func = low.checked_sub(1)?;
-        let (start, end) = (self.start(func)?, self.field(func, 1)?);
+        let (start, end) = (self.start(func)?, self.field(func, 0)?);
         (offset < end).then_some((func, start))
     }
 
     /// Where the code of the last function ends.
     pub fn end(&self) -> usize {
-        self.len().checked_sub(1).and_then(|last| self.field(last, 1)).unwrap_or(0) as usize
+        self.len().checked_sub(1).and_then(|last| self.field(last, 0)).unwrap_or(0) as usize
     }
 
     /// Whether all functions lie within code of this size.
     pub fn fits(&self, size: usize) -> bool {
-        let ends = (0..self.len()).map(|func| (self.field(func, 0), self.field(func, 1)));
-        let mut last = 0;
-        self.entries.len().is_multiple_of(ENTRY_SIZE)
-            && ends.into_iter().all(|(start, end)| match (start, end) {
-                (Some(start), Some(end)) => {
-                    let ascends = last <= start && start < end && end as usize <= size;
-                    last = end;
-                    ascends
-                }
-                _ => false,
+        let (fields, rest) = self.entries.as_chunks::<4>();
+        let (entries, more) = fields.as_chunks::<2>();
+        let ends = entries.iter().map(|[end, _]| u32::from_le_bytes(*end) as usize);
+        let mut start = 0;
+        rest.is_empty()
+            && more.is_empty()
+            && ends.into_iter().all(|end| {
+                let fits = start < end && end <= size;
+                start = end.next_multiple_of(ALIGN);
+                fits
             })
     }
 }

@@ -338,6 +338,31 @@ pub unsafe extern "C" fn tenon_config_baseline_cpu_set(
     }
 }
 
+/// Sets whether `wasm_module_serialize` and `tenon_module_serialize_file` keep the bytes that a
+/// module was made of. Off by default: compiled modules are smaller without the bodies of
+/// functions. What needs them is an instance for whose memory there is no address space to reserve
+/// (see `tenon_config_memory_reservation_set`): with the source, other code is compiled for it;
+/// without, `wasm_instance_new` fails.
+///
+/// Ownership: borrows the settings.
+///
+/// # Safety
+///
+/// The settings are live or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tenon_config_serialize_source_set(
+    config: *mut wasm_config_t,
+    on: bool,
+) -> tenon_error_code_t {
+    // SAFETY: the contract of this function.
+    unsafe {
+        configure(config, |config| {
+            config.serialize_source(on);
+            Some(())
+        })
+    }
+}
+
 /// When functions are compiled (`tenon_compilation_enum`).
 pub type tenon_compilation_t = u8;
 

@@ -1,24 +1,32 @@
 //! Compiled modules as bytes.
 //!
 //! Layout: [`MAGIC`], the format's number, the checksum of all that follows; then the version of
-//! this library, the target, the settings and features that the code was made with, and the lengths
-//! of the sections. These are, one after the other: the table of functions, their packed sites, the
-//! module's bytes, and on a page of its own, up to the end, the machine code. Each can be used where
-//! it lies, in a file that is mapped too. Integers are little-endian or of variable length.
+//! this library, the target, the settings and features that the code was made with, whether the
+//! module's source is there, and the lengths of the sections. These are, one after the other: the
+//! table of functions, their packed sites, where their bodies are in the module, the module, its
+//! custom sections, and on a page of its own, up to the end, the machine code. All but the custom
+//! sections, which are compressed, can be used where they lie, in a file that is mapped too. Integers
+//! are little-endian or of variable length.
+//!
+//! Without the source, the module is what [`crate::module::strip`] leaves of it. With it, it is
+//! whole, and its custom sections are nowhere else.
 
 use std::ops::Range;
+
+use cranelift_entity::PrimaryMap;
 
 use super::Settings;
 use crate::abi::image::FunctionTable;
 use crate::abi::layout::MemoryStyle;
 use crate::abi::sites::{read_number, write_number};
+use crate::wasm::DefinedFuncIndex;
 
 /// What artifacts begin with. The zero byte keeps anybody from taking them for text.
 pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -37,6 +45,23 @@ pub struct Artifact {
     pub memories: MemoryStyle,
     /// The features that the module was allowed to use, as bits.
     pub features: u32,
+    /// Whether the module is there as it was, bodies included.
+    pub has_source: bool,
+}
+
+/// What an artifact is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// The table of functions and what is known of them.
+    pub table: &'a FunctionTable,
+    /// Where the bodies are, from [`bodies_to`].
+    pub bodies: &'a [u8],
+    /// The module.
+    pub module: &'a [u8],
+    /// Its custom sections, compressed by [`pack`].
+    pub custom: &'a [u8],
+    /// The machine code.
+    pub code: &'a [u8],
 }
 
 /// Where the sections of an artifact are in its bytes.
@@ -46,22 +71,28 @@ pub struct Sections {
     pub entries: Range<usize>,
     /// Their packed sites.
     pub sites: Range<usize>,
-    /// The module's bytes.
+    /// Where the bodies are, for [`bodies_from`].
+    pub bodies: Range<usize>,
+    /// The module.
     pub module: Range<usize>,
+    /// Its custom sections, for [`unpack`].
+    pub custom: Range<usize>,
     /// The machine code, up to the end.
     pub code: Range<usize>,
 }
 
 impl Artifact {
     /// A compiled module as bytes.
-    pub fn to_bytes(&self, module: &[u8], table: &FunctionTable, code: &[u8]) -> Vec<u8> {
+    pub fn to_bytes(&self, parts: Parts) -> Vec<u8> {
+        let Parts { table, bodies, module, custom, code } = parts;
         let mut about = Vec::new();
         write_bytes(&mut about, VERSION.as_bytes());
         write_bytes(&mut about, self.target.as_bytes());
         about.extend(self.settings.flags().into_iter().map(u8::from));
         about.push(u8::from(self.memories == MemoryStyle::Guarded));
         write_number(&mut about, self.features.into());
-        let sections: [&[u8]; 3] = [&table.entries, &table.sites, module];
+        about.push(u8::from(self.has_source));
+        let sections: [&[u8]; 5] = [&table.entries, &table.sites, bodies, module, custom];
         for section in sections.into_iter().chain([code]) {
             write_number(&mut about, section.len() as u64);
         }
@@ -114,20 +145,46 @@ impl Artifact {
         };
         let memories = if r.flag()? { MemoryStyle::Guarded } else { MemoryStyle::Checked };
         let features = u32::try_from(r.number()?).map_err(|_| malformed())?;
-        let lens = [r.count()?, r.count()?, r.count()?, r.count()?];
-        let begin = bytes.len() - r.0.len();
+        let has_source = r.flag()?;
+        let lens = [r.count()?, r.count()?, r.count()?, r.count()?, r.count()?, r.count()?];
+        let mut end = bytes.len() - r.0.len();
         // Each length is at most that of the content, so that sums do not overflow.
-        let [entries, sites, module] = [0, 1, 2].map(|i| {
-            let start = begin + lens[..i].iter().sum::<usize>();
-            start..start + lens[i]
+        let [entries, sites, bodies, module, custom] = [0, 1, 2, 3, 4].map(|i| {
+            let start = end;
+            end += lens[i];
+            start..end
         });
-        let start = module.end.next_multiple_of(PAGE);
-        let sections = Sections { entries, sites, module, code: start..start + lens[3] };
-        if sections.code.end != bytes.len() {
+        let start = end.next_multiple_of(PAGE);
+        let code = start..start + lens[5];
+        if code.end != bytes.len() {
             return Err(malformed());
         }
-        Ok((Artifact { target, settings, memories, features }, sections))
+        let sections = Sections { entries, sites, bodies, module, custom, code };
+        Ok((Artifact { target, settings, memories, features, has_source }, sections))
     }
+}
+
+/// Where bodies are in their module, as bytes: two integers of four bytes for each.
+pub fn bodies_to(bodies: &PrimaryMap<DefinedFuncIndex, Range<u32>>) -> Vec<u8> {
+    let fields = bodies.values().flat_map(|body| [body.start, body.end]);
+    fields.flat_map(u32::to_le_bytes).collect()
+}
+
+/// What [`bodies_to`] has written.
+pub fn bodies_from(bytes: &[u8]) -> PrimaryMap<DefinedFuncIndex, Range<u32>> {
+    let (fields, _) = bytes.as_chunks::<4>();
+    let (bodies, _) = fields.as_chunks::<2>();
+    bodies.iter().map(|[start, end]| u32::from_le_bytes(*start)..u32::from_le_bytes(*end)).collect()
+}
+
+/// Compresses bytes that are seldom needed.
+pub fn pack(bytes: &[u8]) -> Vec<u8> {
+    lz4_flex::compress_prepend_size(bytes)
+}
+
+/// What [`pack`] was given; none if the bytes are anything else than what it has returned.
+pub fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
+    lz4_flex::decompress_size_prepended(bytes).ok()
 }
 
 /// Bytes of the checksum, and of what is before the content.
@@ -135,7 +192,7 @@ const SUM: usize = size_of::<u128>();
 const HEADER: usize = MAGIC.len() + size_of::<u32>() + SUM;
 
 fn checksum(bytes: &[u8]) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(bytes)
+    twox_hash::xxhash3_128::Hasher::oneshot(bytes)
 }
 
 /// What only an artifact that was never written by this library can be.
@@ -182,6 +239,7 @@ mod tests {
     use crate::abi::blob::Blob;
 
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const CUSTOM: &[u8] = b"again and again and again and again";
     const CODE: &[u8] = &[0x90, 0x0f, 0x0b, 0xc3];
 
     fn artifact() -> Artifact {
@@ -197,13 +255,26 @@ mod tests {
             },
             memories: MemoryStyle::Guarded,
             features: 0x3ff,
+            has_source: false,
         }
+    }
+
+    fn bodies() -> PrimaryMap<DefinedFuncIndex, Range<u32>> {
+        [3..5, 6..1 << 20].into_iter().collect()
     }
 
     fn bytes() -> Vec<u8> {
         let table =
             FunctionTable { entries: Blob::new([0, 1, 4, 2]), sites: Blob::new([7, 7, 7, 7, 7]) };
-        artifact().to_bytes(MODULE, &table, CODE)
+        let bodies = bodies_to(&bodies());
+        let custom = pack(CUSTOM);
+        artifact().to_bytes(Parts {
+            table: &table,
+            bodies: &bodies,
+            module: MODULE,
+            custom: &custom,
+            code: CODE,
+        })
     }
 
     #[test]
@@ -213,7 +284,9 @@ mod tests {
         assert_eq!(read, artifact());
         assert_eq!(bytes[sections.entries], [0, 1, 4, 2]);
         assert_eq!(bytes[sections.sites], [7; 5]);
+        assert_eq!(bodies_from(&bytes[sections.bodies]), bodies());
         assert_eq!(&bytes[sections.module], MODULE);
+        assert_eq!(unpack(&bytes[sections.custom]).as_deref(), Some(CUSTOM));
         assert!(sections.code.start.is_multiple_of(PAGE));
         assert_eq!(&bytes[sections.code], CODE);
     }
@@ -228,6 +301,10 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(Artifact::from_bytes(&flipped).is_err(), "flipped bit {bit}");
+        }
+        let packed = pack(CUSTOM);
+        for len in 0..packed.len() {
+            assert_ne!(unpack(&packed[..len]).as_deref(), Some(CUSTOM), "cut to {len}");
         }
         let longer = [bytes, vec![0]].concat();
         assert!(Artifact::from_bytes(&longer).is_err(), "something after the end");

@@ -60,10 +60,8 @@ fn generate(
     let func_index = source.module.func_index(index);
     let ty = source.module.func_type(func_index);
     context.func.signature = signature(ty);
-    let range = source.module.bodies[index].clone();
-    let start = range.start;
-    let reader = BinaryReader::new(&source.bytes[range], start as u64);
-    let body = FunctionBody::new(reader);
+    let (start, body) = source.body(index);
+    let body = FunctionBody::new(BinaryReader::new(body, u64::from(start)));
 
     let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
     if effort.too_much {
@@ -97,7 +95,7 @@ fn generate(
         ir::UserExternalName { namespace: 0, index } => DefinedFuncIndex::from_u32(*index),
         other => unreachable!("no function is called {other}"),
     };
-    let mut compiled = collect(&code, context_slot, start as u32, callees)?;
+    let mut compiled = collect(&code, context_slot, start, callees)?;
     if is_large && !compiler.signals() {
         let needed = frame_size(&code) as usize;
         let (bytes, shift) = with_stack_check(isa, signature(ty), needed, &compiled.bytes)?;

@@ -16,8 +16,7 @@ const MOST_CONDITIONS: usize = 4;
 /// The functions of the module that this one is likely to call directly, the likeliest first, each
 /// once.
 pub fn callees(source: &Source, func: DefinedFuncIndex) -> Vec<DefinedFuncIndex> {
-    let range = source.module.bodies[func].clone();
-    let body = FunctionBody::new(BinaryReader::new(&source.bytes[range], 0));
+    let body = FunctionBody::new(BinaryReader::new(source.body(func).1, 0));
     let mut seen = Seen::default();
     // Bodies are valid. Were one not, there would be fewer guesses.
     let _ = seen.body(&body);

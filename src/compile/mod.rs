@@ -17,6 +17,7 @@ mod trampoline;
 mod weight;
 
 use std::fmt;
+use std::ops::Range;
 
 use cranelift_codegen::Context;
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -27,7 +28,9 @@ use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
 
-pub use artifact::{Artifact, FORMAT, MAGIC, Sections, VERSION};
+pub use artifact::{
+    Artifact, FORMAT, MAGIC, Parts, Sections, VERSION, bodies_from, bodies_to, pack, unpack,
+};
 pub use isa::Settings;
 pub use likely::callees;
 
@@ -69,6 +72,14 @@ pub struct Source<'a> {
     pub layout: &'a ContextLayout,
     /// What its code may take for granted of memories.
     pub memories: MemoryStyle,
+}
+
+impl<'a> Source<'a> {
+    /// Where in the bytes the function's body begins, and the body.
+    fn body(&self, func: DefinedFuncIndex) -> (u32, &'a [u8]) {
+        let Range { start, end } = self.module.bodies[func];
+        (start, &self.bytes[start as usize..end as usize])
+    }
 }
 
 impl Compiler {

@@ -6,12 +6,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::module::Module;
+use super::module::{Kept, Module};
 use super::tiers::{self, Tiers};
 use super::{Engine, Error};
 use crate::abi::blob::Blob;
 use crate::abi::image::FunctionTable;
-use crate::compile::{Artifact, FORMAT, MAGIC, Sections, VERSION};
+use crate::compile::{
+    Artifact, FORMAT, MAGIC, Parts, Sections, VERSION, bodies_from, bodies_to, pack,
+};
 use crate::module;
 use crate::vm::code::CodeSpace;
 use crate::vm::file::MappedFile;
@@ -25,17 +27,31 @@ impl Module {
     pub fn serialize(&self) -> Result<Vec<u8>, Error> {
         let engine = self.engine();
         let memories = engine.store_config().memory.style();
+        let config = engine.config();
+        let (stripped, packed);
+        let (has_source, module, custom): (bool, &[u8], &[u8]) = match &self.0.kept {
+            Kept::Source(module) if config.serialize_source => (true, module, &[]),
+            Kept::Source(module) => {
+                stripped = module::strip(module)?;
+                packed = pack(&stripped.custom);
+                (false, &stripped.module, &packed)
+            }
+            Kept::Stripped { module, custom } => (false, module, custom),
+        };
         let artifact = Artifact {
             target: engine.target().to_owned(),
-            settings: engine.config().code_settings(),
+            settings: config.code_settings(),
             memories,
             features: self.info().features.bits(),
+            has_source,
         };
+        let bodies = &bodies_to(&self.info().bodies);
         if let Some((code, table)) = self.0.tiers.made(memories).and_then(CodeSpace::whole) {
-            return Ok(artifact.to_bytes(self.bytes(), table, code));
+            return Ok(artifact.to_bytes(Parts { table, bodies, module, custom, code }));
         }
         let image = tiers::compile_all(&self.0, memories)?;
-        Ok(artifact.to_bytes(self.bytes(), &image.table, &image.code))
+        let (table, code) = (&image.table, &image.code[..]);
+        Ok(artifact.to_bytes(Parts { table, bodies, module, custom, code }))
     }
 
     /// Writes what [`Module::serialize`] returns to a file, for [`Module::deserialize_file`]. A file
@@ -54,7 +70,7 @@ impl Module {
     /// let file = std::fs::File::open(&path).expect("it has just been written");
     /// // SAFETY: nobody else has the file.
     /// let again = unsafe { Module::deserialize_file(module.engine(), &file)? };
-    /// assert_eq!(again.bytes(), module.bytes());
+    /// assert_eq!(again.exports().len(), module.exports().len());
     /// # std::fs::remove_file(&path).expect("it is there");
     /// # Ok::<(), Error>(())
     /// ```
@@ -79,26 +95,33 @@ impl Module {
         bytes.starts_with(MAGIC)
     }
 
-    /// The bytes of the module that [`Module::serialize`] has been called on, in the binary format.
-    /// They can be had whatever machine and settings the code was made for.
+    /// The bytes of the module that [`Module::serialize`] has been called on, in the binary format,
+    /// if they have been kept: see [`super::Config::serialize_source`]. They can be had whatever
+    /// machine and settings the code was made for.
     ///
     /// # Errors
     ///
     /// [`Error::Artifact`] when the bytes are damaged, or not what this version of the library has
-    /// written.
+    /// written, or without the source.
     ///
     /// ```
     /// use tenon::{Config, Engine, Error, Module};
     ///
-    /// let module = Module::from_text(&Engine::new(&Config::new())?, b"(module (func))")?;
+    /// let mut config = Config::new();
+    /// config.serialize_source(true);
+    /// let module = Module::from_text(&Engine::new(&config)?, b"(module (func))")?;
     /// let serialized = module.serialize()?;
-    /// assert_eq!(Module::serialized_source(&serialized)?, module.bytes());
+    /// assert_eq!(Some(&Module::serialized_source(&serialized)?[..]), module.bytes());
     /// let damaged = &serialized[..serialized.len() - 1];
     /// assert!(matches!(Module::serialized_source(damaged), Err(Error::Artifact(_))));
     /// # Ok::<(), Error>(())
     /// ```
     pub fn serialized_source(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        let (_, sections) = Artifact::from_bytes(bytes).map_err(Error::Artifact)?;
+        let (artifact, sections) = Artifact::from_bytes(bytes).map_err(Error::Artifact)?;
+        if !artifact.has_source {
+            let message = "the compiled module was serialized without its source";
+            return Err(Error::Artifact(message.to_owned()));
+        }
         Ok(bytes[sections.module].to_vec())
     }
 
@@ -182,12 +205,18 @@ fn deserialize(
     let part = |range: &Range<usize>| kept.part(range.clone()).ok_or_else(malformed);
     let module = part(&sections.module)?;
     let table = FunctionTable { entries: part(&sections.entries)?, sites: part(&sections.sites)? };
-    let info = module::parse_trusted(&module, features)?;
-    if info.bodies.len() != table.len() || !table.fits(sections.code.len()) {
+    let bodies = bodies_from(&part(&sections.bodies)?);
+    if bodies.len() != table.len() || !table.fits(sections.code.len()) {
         return Err(malformed());
     }
+    let info = module::decode(&module, features, bodies)?;
     let code = space(table).map_err(|e| Error::Limit(format!("no memory for code: {e}")))?;
-    Ok(Module::with(engine, info, module, Tiers::with(memories, code)))
+    let kept = if artifact.has_source {
+        Kept::Source(module)
+    } else {
+        Kept::Stripped { module, custom: part(&sections.custom)? }
+    };
+    Ok(Module::with(engine, info, kept, Tiers::with(memories, code)))
 }
 
 impl Engine {

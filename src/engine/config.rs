@@ -21,6 +21,7 @@ pub struct Config {
     pub(super) collect_always: bool,
     pub(super) relaxed_simd_deterministic: bool,
     pub(super) baseline_cpu: bool,
+    pub(super) serialize_source: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -63,6 +64,7 @@ impl Default for Config {
             collect_always: false,
             relaxed_simd_deterministic: false,
             baseline_cpu: false,
+            serialize_source: false,
             progress: None,
         }
     }
@@ -148,6 +150,33 @@ impl Config {
     /// all of this processor.
     pub fn baseline_cpu(&mut self, on: bool) -> &mut Config {
         self.baseline_cpu = on;
+        self
+    }
+
+    /// Whether [`super::Module::serialize`] keeps the module's source: the bytes that it was made
+    /// of. Off by default: compiled modules are smaller without the bodies of functions.
+    /// What needs them is [`super::Module::bytes`] and [`super::Module::serialized_source`], and an
+    /// instance for whose memory there is no address space to reserve (see
+    /// [`Config::memory_reservation`]): with the source, other code is compiled for it; without, it
+    /// is refused.
+    ///
+    /// ```
+    /// use tenon::{Config, Engine, Error, Module};
+    ///
+    /// for keeps in [false, true] {
+    ///     let mut config = Config::new();
+    ///     config.serialize_source(keeps);
+    ///     let module = Module::from_text(&Engine::new(&config)?, b"(module (func))")?;
+    ///     let serialized = module.serialize()?;
+    ///     assert_eq!(Module::serialized_source(&serialized).is_ok(), keeps);
+    ///     // SAFETY: nobody else has had the bytes.
+    ///     let again = unsafe { Module::deserialize(module.engine(), &serialized)? };
+    ///     assert_eq!(again.bytes().is_some(), keeps);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn serialize_source(&mut self, on: bool) -> &mut Config {
+        self.serialize_source = on;
         self
     }
 

@@ -284,7 +284,7 @@ impl Frame {
 
     /// The offset in bytes, from the start of the module, of that instruction.
     pub fn module_offset(&self) -> usize {
-        self.instance().module().info().bodies[self.0.func].start + self.func_offset()
+        self.instance().module().info().bodies[self.0.func].start as usize + self.func_offset()
     }
 
     /// The function's name, if the module's name section has one.

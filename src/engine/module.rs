@@ -6,12 +6,14 @@ use super::tiers::{self, Tiers};
 use super::{Engine, Error, preset, workers};
 use crate::abi::blob::Blob;
 use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
+use crate::compile::unpack;
 use crate::module::{self, Entity, EntityType, ModuleInfo, Names};
 use crate::vm::code::CodeSpace;
 use crate::vm::image::{Image, ImageParts};
 use crate::vm::striped::Striped;
 use crate::wasm::{
-    DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, TypeId, ValType,
+    DefinedFuncIndex, ExternType, Feature, FuncIndex, HeapType, MemoryIndex, TypeId, TypeIndex,
+    ValType,
 };
 
 /// A valid module, compiled or ready to be. Cloning it gives another handle to the same; what threads
@@ -22,11 +24,34 @@ pub struct Module(pub(super) Striped<Arc<Inner>>);
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) info: ModuleInfo,
-    pub(super) bytes: Blob,
+    pub(super) kept: Kept,
     pub(super) image: Image,
     pub(super) tiers: Tiers,
+    custom: OnceLock<Vec<u8>>,
     names: OnceLock<Names>,
     main_memory: OnceLock<Option<MemoryIndex>>,
+}
+
+/// What is kept of the bytes that a module was made of.
+pub(super) enum Kept {
+    /// All.
+    Source(Blob),
+    /// What [`module::strip`] leaves: the code is there, so that bodies need not be.
+    Stripped {
+        /// All but the custom sections.
+        module: Blob,
+        /// The custom sections, compressed.
+        custom: Blob,
+    },
+}
+
+impl Kept {
+    /// The bytes that the module's data segments are in.
+    pub(super) fn module(&self) -> &Blob {
+        match self {
+            Kept::Source(module) | Kept::Stripped { module, .. } => module,
+        }
+    }
 }
 
 /// Something that a module imports.
@@ -61,7 +86,8 @@ impl Module {
     /// exceeds what can be compiled, [`Error::Limit`] when there is no memory.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
         let info = parse(engine, bytes)?;
-        let module = Module::with(engine, info, Blob::new(bytes.to_vec()), Tiers::default());
+        let kept = Kept::Source(Blob::new(bytes.to_vec()));
+        let module = Module::with(engine, info, kept, Tiers::default());
         if tiers::is_eager(&module.0) {
             module.code(engine.store_config().memory.style())?;
         }
@@ -95,15 +121,16 @@ impl Module {
         parse(engine, bytes).map(drop)
     }
 
-    pub(super) fn with(engine: &Engine, info: ModuleInfo, bytes: Blob, tiers: Tiers) -> Module {
-        let image = image(engine, &info, &bytes);
+    pub(super) fn with(engine: &Engine, info: ModuleInfo, kept: Kept, tiers: Tiers) -> Module {
+        let image = image(engine, &info, kept.module());
         let engine = engine.clone();
         let inner = Inner {
             engine,
             info,
-            bytes,
+            kept,
             image,
             tiers,
+            custom: OnceLock::new(),
             names: OnceLock::new(),
             main_memory: OnceLock::new(),
         };
@@ -163,17 +190,27 @@ impl Module {
     }
 
     fn names(&self) -> &Names {
-        self.0.names.get_or_init(|| self.info().names(&self.0.bytes))
+        self.0.names.get_or_init(|| Names::parse(self.custom_sections("name")))
     }
 
     /// The contents of the custom sections called `name`, in order.
     pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.info().custom_sections(&self.0.bytes, name)
+        let module = match &self.0.kept {
+            Kept::Source(module) => module,
+            Kept::Stripped { custom, .. } => {
+                &self.0.custom.get_or_init(|| unpack(custom).unwrap_or_default())[..]
+            }
+        };
+        module::custom_sections(module, name)
     }
 
-    /// The bytes that it was made of.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0.bytes
+    /// The bytes that it was made of. None if it has been deserialized, and its source was left
+    /// out: see [`super::Config::serialize_source`].
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.0.kept {
+            Kept::Source(module) => Some(module),
+            Kept::Stripped { .. } => None,
+        }
     }
 
     /// Bytes of machine code that there are by now.
@@ -187,15 +224,17 @@ impl Module {
         self.info().bodies.len()
     }
 
-    /// The features that the module cannot do without.
-    pub fn needed_features(&self) -> Vec<Feature> {
+    /// The features that the module cannot do without. None if its source is not there, as with
+    /// [`Module::bytes`].
+    pub fn needed_features(&self) -> Option<Vec<Feature>> {
+        let bytes = self.bytes()?;
         let all = self.info().features;
         let needs = |feature: &Feature| {
             let mut without = all;
             without.set(*feature, false);
-            module::parse(&self.0.bytes, without, &spread(self.0.bytes.len())).is_err()
+            module::parse(bytes, without, &spread(bytes.len())).is_err()
         };
-        all.iter().filter(needs).collect()
+        Some(all.iter().filter(needs).collect())
     }
 
     /// The memory that host functions mean by the caller's: that exported as `memory`, or the
@@ -275,7 +314,7 @@ fn image(engine: &Engine, info: &ModuleInfo, bytes: &Blob) -> Image {
 
 /// The defined functions that can be referred to, in the order of their numbers: see
 /// [`ModuleInfo::func_refs`].
-fn func_refs(info: &ModuleInfo) -> Box<[(DefinedFuncIndex, crate::wasm::TypeIndex)]> {
+fn func_refs(info: &ModuleInfo) -> Box<[(DefinedFuncIndex, TypeIndex)]> {
     let numbered = |defined: DefinedFuncIndex| {
         let func = info.func_index(defined);
         info.func_refs[func].map(|_| (defined, info.funcs[func]))

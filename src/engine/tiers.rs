@@ -11,7 +11,7 @@ use std::{io, mem};
 
 use cranelift_entity::EntityRef;
 
-use super::module::Inner;
+use super::module::{Inner, Kept};
 use super::{Compilation, Error, workers};
 use crate::abi::code::CompiledFunction;
 use crate::abi::image::CodeImage;
@@ -86,6 +86,11 @@ impl Tiers {
         if let Some(code) = place.get() {
             return Ok(code);
         }
+        if let Kept::Stripped { .. } = module.kept {
+            let message = "there is no address space to reserve for a memory, and code that does \
+                           without cannot be made: the module was serialized without its source";
+            return Err(Error::Limit(message.to_owned()));
+        }
         let code = if is_eager(module) {
             let image = compile_all(module, style)?;
             CodeSpace::complete(&image.code, image.table)
@@ -147,7 +152,7 @@ pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImag
 fn source(module: &Inner, style: MemoryStyle) -> Source<'_> {
     Source {
         module: &module.info,
-        bytes: &module.bytes,
+        bytes: module.kept.module(),
         layout: module.image.layout(),
         memories: style,
     }

@@ -1,7 +1,7 @@
 //! Bytes to a validated [`ModuleInfo`]. May use: wasm.
 //!
 //! [`parse`] is the only way in: what it returns has passed validation, function bodies included,
-//! so the rooms behind it need not doubt what they read.
+//! so the rooms behind it need not doubt what they read. [`decode`] reads again what has.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod const_expr;
 mod hints;
 mod names;
 mod sections;
+mod skeleton;
 
 use std::iter;
 use std::ops::Range;
@@ -26,6 +27,7 @@ pub use const_expr::{ConstExpr, ConstOp};
 pub use hints::{BranchHint, BranchHints};
 pub use names::Names;
 use sections::Sort;
+pub use skeleton::{custom_sections, decode, strip};
 
 /// What a module is made of, without the bodies of its functions: those stay in the bytes.
 #[derive(Debug, Default)]
@@ -62,10 +64,8 @@ pub struct ModuleInfo {
     pub elements: Vec<ElementSegment>,
     /// The data segments.
     pub data: Vec<DataSegment>,
-    /// Where in the bytes each function's body is.
-    pub bodies: PrimaryMap<DefinedFuncIndex, Range<usize>>,
-    /// Where in the bytes the custom sections' contents are.
-    pub custom_sections: Vec<(String, Range<usize>)>,
+    /// Where in the module's bytes each function's body is.
+    pub bodies: PrimaryMap<DefinedFuncIndex, Range<u32>>,
     /// Which way branches are likely to go, unless the feature is off.
     pub branch_hints: BranchHints,
     /// For each defined function that can be referred to (it is exported, named by an element
@@ -256,21 +256,6 @@ impl ModuleInfo {
         }
     }
 
-    /// The contents of the custom sections called `name`, in order.
-    pub fn custom_sections<'a>(
-        &'a self,
-        bytes: &'a [u8],
-        name: &'a str,
-    ) -> impl Iterator<Item = &'a [u8]> {
-        let named = self.custom_sections.iter().filter(move |section| section.0 == name);
-        named.map(move |section| &bytes[section.1.clone()])
-    }
-
-    /// The names that the module's name section gives.
-    pub fn names(&self, bytes: &[u8]) -> Names {
-        Names::parse(self.custom_sections(bytes, "name"))
-    }
-
     /// Notes that a reference to `func` can come into being.
     fn declare_func_ref(&mut self, func: FuncIndex) {
         if self.defined_func(func).is_some() {
@@ -344,15 +329,6 @@ fn missing(bytes: &[u8], features: Features, spread: Spread, offset: usize) -> O
         with.set(*feature, true);
         parse_with(bytes, with, spread).map_or_else(|error| error.offset > offset, |_| true)
     })
-}
-
-/// Decodes a module whose bodies are known to be valid.
-///
-/// # Errors
-///
-/// The first thing outside the bodies that is wrong.
-pub fn parse_trusted(bytes: &[u8], features: Features) -> Result<ModuleInfo, ParseError> {
-    sections::parse(bytes, features).map(|(info, _)| info)
 }
 
 type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);

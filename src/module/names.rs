@@ -16,7 +16,8 @@ pub struct Names {
 }
 
 impl Names {
-    pub(super) fn parse<'a>(sections: impl Iterator<Item = &'a [u8]>) -> Names {
+    /// What the contents of name sections say.
+    pub fn parse<'a>(sections: impl Iterator<Item = &'a [u8]>) -> Names {
         let mut names = Names::default();
         for section in sections {
             for subsection in NameSectionReader::new(reader(section)) {

@@ -46,7 +46,7 @@ const FLAGS: &[(Feature, WasmFeatures)] = &[
     (Feature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES),
 ];
 
-fn flags(features: Features) -> WasmFeatures {
+pub(super) fn flags(features: Features) -> WasmFeatures {
     // `gc_types` only lets wasmparser represent reference types at all.
     let always = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
     FLAGS
@@ -74,7 +74,7 @@ pub(super) fn parse(
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
-            info.bodies.push(range(body.range()));
+            info.bodies.push(range(body.range())?);
             bodies.push((func, body));
             continue;
         }
@@ -84,12 +84,16 @@ pub(super) fn parse(
     Ok((info, bodies))
 }
 
-fn range(range: Range<u64>) -> Range<usize> {
-    // The bytes are in memory, so every offset into them fits.
-    range.start as usize..range.end as usize
+fn range(range: Range<u64>) -> Result<Range<u32>, ParseError> {
+    let place = |offset: u64| {
+        let too_far = || ParseError::new("the module is larger than 4 GiB", offset as usize);
+        u32::try_from(offset).map_err(|_| too_far())
+    };
+    Ok(place(range.start)?..place(range.end)?)
 }
 
-fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
+/// Takes one section over.
+pub(super) fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
     match payload {
         Payload::TypeSection(section) => {
             for group in section {
@@ -109,6 +113,7 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
             }
         }
         Payload::FunctionSection(section) => {
+            info.funcs.reserve(section.count() as usize);
             for ty in section {
                 info.funcs.push(TypeIndex::from_u32(ty?));
             }
@@ -208,12 +213,9 @@ fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), ParseError> {
             }
         }
         Payload::CustomSection(section) => {
-            let start = section.data_offset() as usize;
-            let range = start..start + section.data().len();
             if section.name() == hints::SECTION && info.features.has(Feature::BranchHinting) {
                 info.branch_hints = BranchHints::parse(section.data());
             }
-            info.custom_sections.push((section.name().to_owned(), range));
         }
         Payload::Version { .. }
         | Payload::DataCountSection { .. }

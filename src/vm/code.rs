@@ -156,10 +156,7 @@ impl CodeSpace {
     ///
     /// When the system has no memory for code.
     pub fn complete(code: &[u8], table: FunctionTable) -> io::Result<Box<CodeSpace>> {
-        let memory = CodeMemory::new(0, code.len().max(1).next_multiple_of(GRANULE))?;
-        memory.write_code(0, code)?;
-        memory.close();
-        Ok(CodeSpace::registered(memory, Functions::Complete(table)))
+        Ok(CodeSpace::registered(CodeMemory::with(code)?, Functions::Complete(table)))
     }
 
     /// As [`CodeSpace::complete`], with the code that lies in a file at `range`, whose start is at a
@@ -411,6 +408,23 @@ impl CodeMemory {
         let generation = fork::generation();
         let write = Mutex::new(Write { two_views: view.is_some(), view, generation });
         Ok(CodeMemory { exec, data, write })
+    }
+
+    /// Memory with this code, to which no more can be added. It is writable first and executable
+    /// later, which costs less than two views; they are there for systems that refuse it.
+    fn with(code: &[u8]) -> io::Result<CodeMemory> {
+        let len = code.len().max(1).next_multiple_of(GRANULE);
+        let exec = Mapping::reserve_aligned(len, GRANULE)?;
+        exec.make_writable(0..len)?;
+        // SAFETY: the memory is new, writable, and large enough.
+        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), exec.base(), code.len()) };
+        if exec.make_executable(0..len).is_ok() {
+            return Ok(CodeMemory::closed(exec));
+        }
+        let memory = CodeMemory::new(0, len)?;
+        memory.write_code(0, code)?;
+        memory.close();
+        Ok(memory)
     }
 
     /// Memory that has code already.

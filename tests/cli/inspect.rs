@@ -1,5 +1,7 @@
 //! `tenon inspect` and `tenon validate`.
 
+use ::tenon as tenon_crate;
+
 use crate::{ARITHMETIC, PROBE, SQUEEZE, folder, refused, shown, stderr, tenon, text, write};
 
 #[test]
@@ -26,6 +28,23 @@ fn validates_and_inspects() {
     assert!(shown.contains("\nfunctions: 3, 2 with names\n"), "{shown}");
     assert!(shown.contains("\nfeatures needed: multi-value\n"), "{shown}");
     assert!(shown.contains("\nimports: 0\n"), "{shown}");
+}
+
+/// Programs that use the library write compiled modules without their source.
+#[test]
+fn compiled_files_may_be_without_source() {
+    let dir = folder("no_source");
+    let engine = tenon_crate::Engine::new(&tenon_crate::Config::new()).expect("it is this machine");
+    let module = tenon_crate::Module::from_text(&engine, ARITHMETIC.as_bytes());
+    let bytes = module.and_then(|module| module.serialize()).expect("it is valid");
+    let file = write(&dir, "lean.tenon", bytes);
+    let told = shown(["inspect", text(&file)]);
+    assert!(told.starts_with("module: arithmetic\nsize: unknown"), "{told}");
+    assert!(told.contains("\nfunctions: 3, 2 with names\n"), "{told}");
+    assert!(!told.contains("sections"), "{told}");
+    let told = shown(["inspect", "--json", text(&file)]);
+    assert!(told.contains("\"size\": null"), "{told}");
+    refused(["validate", text(&file)], "serialized without its source");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn an_executable_compiles_where_its_code_does_not_fit() {
     let at = content.windows(from.len()).position(|window| window == from);
     let at = at.expect("it is one of the settings");
     content[at..at + to.len()].copy_from_slice(to);
-    let sum = xxhash_rust::xxh3::xxh3_128(content);
+    let sum = twox_hash::xxhash3_128::Hasher::oneshot(content);
     header[24..].copy_from_slice(&sum.to_le_bytes());
     install(&dir, &bytes, &app);
     let run = || {

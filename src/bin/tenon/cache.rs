@@ -19,7 +19,7 @@ use rustix::fs::{
     renameat, statat, unlinkat,
 };
 use tenon::{Compilation, Engine, Error, Module};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::xxhash3_128::Hasher;
 
 use crate::limits::parse_size;
 use crate::source::deserialize;
@@ -87,7 +87,7 @@ impl Cache {
         let name = entry_name(engine, binary);
         if let Some(bytes) = folder.read(&name)
             && let Ok(module) = deserialize(engine, &bytes)
-            && module.bytes() == binary
+            && module.bytes() == Some(binary)
         {
             return Ok(module);
         }
@@ -109,16 +109,16 @@ impl Cache {
 
 /// The name of a module's entry.
 fn entry_name(engine: &Engine, binary: &[u8]) -> String {
-    let mut hash = Xxh3::new();
-    hash.update(engine.compatibility().as_bytes());
+    let mut hash = Hasher::new();
+    hash.write(engine.compatibility().as_bytes());
     // Another build of the same version may make other code.
     if let Ok(program) = File::open("/proc/self/exe").and_then(|file| file.metadata()) {
         let build = [program.dev(), program.ino(), program.size()];
         let time = [program.mtime(), program.mtime_nsec()];
-        hash.update(format!("{build:?}{time:?}").as_bytes());
+        hash.write(format!("{build:?}{time:?}").as_bytes());
     }
-    hash.update(binary);
-    format!("{:032x}{SUFFIX}", hash.digest128())
+    hash.write(binary);
+    format!("{:032x}{SUFFIX}", hash.finish_128())
 }
 
 /// The cache's directory, which belongs to the user and which nobody else can write to.

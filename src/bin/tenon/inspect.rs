@@ -42,15 +42,29 @@ impl Inspect {
 /// What is shown of a module.
 struct Contents<'m> {
     module: &'m Module,
-    /// Name and size of each section, in order.
-    sections: Vec<(String, u64)>,
+    /// What only the module's source tells; compiled files of others may be without it.
+    source: Option<FromSource>,
     /// Languages and tools that the module says it was made with.
     producers: Vec<String>,
     /// How many of the functions that it defines have names.
     named: usize,
-    features: Vec<&'static str>,
     /// What it imports, by the first part of the name.
     imports: Vec<(&'m str, Vec<Import<'m>>)>,
+}
+
+struct FromSource {
+    size: usize,
+    features: Vec<&'static str>,
+    /// Name and size of each section, in order.
+    sections: Vec<(String, u64)>,
+}
+
+impl FromSource {
+    fn of(module: &Module) -> Option<FromSource> {
+        let (bytes, features) = (module.bytes()?, module.needed_features()?);
+        let features = features.iter().map(|feature| feature.name()).collect();
+        Some(FromSource { size: bytes.len(), features, sections: sections(bytes) })
+    }
 }
 
 struct Import<'m> {
@@ -80,10 +94,9 @@ impl<'m> Contents<'m> {
         };
         Ok(Contents {
             module,
-            sections: sections(module.bytes()),
+            source: FromSource::of(module),
             producers: producers(module),
             named: defined.filter(has_name).count(),
-            features: module.needed_features().iter().map(|feature| feature.name()).collect(),
             imports,
         })
     }
@@ -102,13 +115,18 @@ impl<'m> Contents<'m> {
         if !self.producers.is_empty() {
             writeln!(out, "made with: {}", self.producers.join(", "))?;
         }
-        writeln!(out, "size: {} bytes", module.bytes().len())?;
+        match &self.source {
+            Some(source) => writeln!(out, "size: {} bytes", source.size)?,
+            None => writeln!(out, "size: unknown, the file is without the module's source")?,
+        }
         writeln!(out, "machine code: {} bytes", module.code_size())?;
         writeln!(out, "functions: {}, {} with names", module.func_count(), self.named)?;
-        writeln!(out, "features needed: {}", or_none(self.features.join(", ")))?;
-        writeln!(out, "sections: {}", self.sections.len())?;
-        for (name, size) in &self.sections {
-            writeln!(out, "  {name}: {size} bytes")?;
+        if let Some(FromSource { features, sections, .. }) = &self.source {
+            writeln!(out, "features needed: {}", or_none(features.join(", ")))?;
+            writeln!(out, "sections: {}", sections.len())?;
+            for (name, size) in sections {
+                writeln!(out, "  {name}: {size} bytes")?;
+            }
         }
         writeln!(out, "imports: {}", module.imports().len())?;
         for (from, group) in &self.imports {
@@ -124,8 +142,10 @@ impl<'m> Contents<'m> {
 
     fn json(&self) -> Value {
         let module = self.module;
-        let sections: Vec<_> =
-            self.sections.iter().map(|(name, size)| json!({"name": name, "size": size})).collect();
+        let sections = self.source.as_ref().map(|source| -> Vec<_> {
+            let sections = source.sections.iter();
+            sections.map(|(name, size)| json!({"name": name, "size": size})).collect()
+        });
         let imports = self.imports.iter().flat_map(|(_, group)| group);
         let imports: Vec<_> = imports
             .map(|Import { import, provided }| {
@@ -144,11 +164,11 @@ impl<'m> Contents<'m> {
         json!({
             "name": module.name(),
             "producers": self.producers,
-            "size": module.bytes().len(),
+            "size": self.source.as_ref().map(|source| source.size),
             "machine_code_size": module.code_size(),
             "functions": module.func_count(),
             "named_functions": self.named,
-            "features_needed": self.features,
+            "features_needed": self.source.as_ref().map(|source| &source.features),
             "sections": sections,
             "imports": imports,
             "exports": exports,

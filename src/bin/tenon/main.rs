@@ -206,6 +206,8 @@ impl EngineArgs {
         }
         config.relaxed_simd_deterministic(self.relaxed_simd_deterministic);
         config.baseline_cpu(self.baseline_cpu);
+        // Compiled files are run on other machines too, and shown and validated.
+        config.serialize_source(true);
         for feature in &self.features {
             let (name, on) = match feature.split_once('=') {
                 None | Some((_, "on")) => (feature.trim_end_matches("=on"), true),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use tenon::Module;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::xxhash3_128::Hasher;
 
 use crate::cache::{Cache, CacheArgs};
 use crate::grants::Grants;
@@ -78,10 +78,10 @@ pub fn write(out: &mut impl Write, settings: &Settings, module: &[u8]) -> io::Re
 }
 
 fn checksum(settings: &[u8], module: &[u8]) -> u128 {
-    let mut hash = Xxh3::new();
-    hash.update(settings);
-    hash.update(module);
-    hash.digest128()
+    let mut hash = Hasher::new();
+    hash.write(settings);
+    hash.write(module);
+    hash.finish_128()
 }
 
 impl Attached {
