@@ -313,7 +313,7 @@ pub(super) fn import(
         room.values = Some(results);
         let (newest, jumped) = exit.newest(b, None);
         let trusted = MemFlagsData::trusted();
-        let store = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_STORE);
+        let store = b.ins().load(POINTER, trusted, params[0], offset::CONTEXT_STORE);
         let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
         let special = b.ins().bor(waiting, jumped);
         let null = b.ins().iconst(POINTER, 0);
