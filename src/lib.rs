@@ -58,6 +58,7 @@ pub use engine::{
     Engine, Error, Exception, ExportType, Extern, ExternRef, ExternType, Family, Feature, Features,
     FieldType, Frame, Func, FuncIndex, FuncType, Global, GlobalType, Handle, HeapType, HostFunc,
     ImportType, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Object,
-    PAGE_SIZE, RawCall, RefType, SharedMemory, Slot, StorageType, Store, StoreLimits, StructType,
-    SubType, Table, TableType, Tag, Trap, TrapCode, TypeId, Val, ValType, WasmResults, WasmType,
+    PAGE_SIZE, RawCall, RefType, SharedMemory, Slot, SlotVec, StorageType, Store, StoreLimits,
+    StructType, SubType, Table, TableType, Tag, Trap, TrapCode, TypeId, Val, ValType, WasmResults,
+    WasmType,
 };

@@ -120,6 +120,57 @@ static void callbacks_may_jump_to_a_callback_in_the_middle(void) {
   }
 }
 
+/* Two callbacks that return as soon as the one below has jumped to them, with no call in between. */
+static struct landing landed;
+
+static own wasm_trap_t* return_after_jump(
+  void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results
+) {
+  (void)env, (void)args, (void)results;
+  is_left(&landed.place, landed.below, 0);
+  return landed.then == RAISES ? raised_in(landed.store, "raised") : NULL;
+}
+
+static void return_natively_after_jump(void* env) {
+  wasm_trap_t* trap = return_after_jump(env, NULL, NULL);
+  if (trap) tenon_store_put_trap(landed.store, trap);
+}
+
+static void callbacks_may_return_at_once_after_a_jump(void) {
+  const char* text =
+    "(module (import \"\" \"\" (func $f))"
+    " (func (export \"after\") (call $f) (call $f) unreachable))";
+  for (size_t round = 0; round < rounds(400, 8); round++) {
+    bool native = round & 1, raises = round & 2;
+    wasm_store_t *store = test_store(), *second = test_store();
+    landed.store = store;
+    landed.below = around(round & 4 ? second : store, jump, &landed.place);
+    landed.then = raises ? RAISES : RETURNS;
+    wasm_functype_t* type = wasm_functype_new_0_0();
+    wasm_func_t* host = native
+      ? tenon_func_new_native_with_env(
+          store, type, (tenon_native_t)return_natively_after_jump, NULL, NULL
+        )
+      : wasm_func_new_with_env(store, type, return_after_jump, NULL, NULL);
+    wasm_functype_delete(type);
+    wasm_extern_t* imports[] = {wasm_func_as_extern(host)};
+    wasm_instance_t* instance = instance_with(store, text, 1, imports);
+    for (int call = 0; call < 3; call++) {
+      wasm_trap_t* trap = call_export(instance, 0);
+      if (check(has_message(trap, raises ? "raised" : "unreachable"))) {
+        has_trace(trap, 1, (wasm_instance_t*[]){instance}, (uint32_t[]){1});
+      }
+      wasm_trap_delete(trap);
+      is_well(landed.below);
+    }
+    wasm_instance_delete(instance);
+    wasm_func_delete(host);
+    wasm_instance_delete(landed.below);
+    wasm_store_delete(second);
+    wasm_store_delete(store);
+  }
+}
+
 static void what_was_jumped_out_of_is_freed(void) {
   for (int collects = 0; collects < 2; collects++) {
     wasm_store_t* store = test_store();
@@ -328,6 +379,7 @@ static void jumps_leave_the_depth_as_it_was(void) {
 int main(void) {
   SURVIVES(callbacks_may_jump_to_the_outermost_host);
   SURVIVES(callbacks_may_jump_to_a_callback_in_the_middle);
+  SURVIVES(callbacks_may_return_at_once_after_a_jump);
   SURVIVES(what_was_jumped_out_of_is_freed);
   SURVIVES(callbacks_may_make_exceptions_after_a_jump);
   SURVIVES(callbacks_may_delete_all_and_jump);

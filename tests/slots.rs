@@ -251,3 +251,162 @@ fn segments_that_cannot_be_prepared_work_as_ever() {
     assert!(is_out_of_bounds(call(&dropped, "active", &[])));
     assert!(call(&dropped, "passive", &[]).is_ok());
 }
+
+/// A module whose instances leave memory, table and references behind for the next one.
+fn module_with_everything(engine: &Engine) -> Module {
+    let many = 100;
+    let funcs: String =
+        (0..many).map(|i| format!("(func $f{i} (result i32) (i32.const {i}))")).collect();
+    let names: String = (0..many).map(|i| format!(" $f{i}")).collect();
+    let text = format!(
+        r#"(module (memory (export "m") 2) (data (i32.const 100) "abc") (data (i32.const 70000) "d")
+          (type $t (func (result i32))) {funcs}
+          (table $t (export "t") 110 200 funcref) (elem (table $t) (i32.const 5) func {names})
+          (global $g (export "g") (mut i32) (i32.const 5))
+          (func (export "store") (param i32 i32) (i32.store8 (local.get 0) (local.get 1)))
+          (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+          (func (export "set") (param i32) (table.set $t (local.get 0) (ref.func $f7)))
+          (func (export "fill") (param i32)
+            (drop (table.grow $t (ref.null func) (i32.const 9)))
+            (table.fill $t (local.get 0) (ref.func $f8) (i32.const 20)))
+          (func (export "global") (param i32) (global.set $g (local.get 0)))
+          (func (export "call") (param i32) (result i32)
+            (call_indirect $t (type $t) (local.get 0))))"#
+    );
+    Module::from_text(engine, text.as_bytes()).unwrap()
+}
+
+/// Looks whether the instance is as its module says.
+fn is_as_made(instance: &Instance) -> bool {
+    let memory = instance.memory("m").unwrap();
+    let mut bytes = vec![1; 2 * PAGE];
+    memory.read(0, &mut bytes).unwrap();
+    let mut expected = vec![0; 2 * PAGE];
+    expected[100..103].copy_from_slice(b"abc");
+    expected[70000] = b'd';
+    let table = match instance.export("t") {
+        Some(tenon::Extern::Table(table)) => table,
+        _ => return false,
+    };
+    let called = |at: i32| match call(instance, "call", &[at]) {
+        Ok(values) => {
+            matches!(values[0], Val::I32(number) if (5..105).contains(&at) && number == at - 5)
+        }
+        Err(_) => !(5..105).contains(&at),
+    };
+    let global = match instance.export("g") {
+        Some(tenon::Extern::Global(global)) => global.get(),
+        _ => return false,
+    };
+    bytes == expected
+        && memory.pages() == 2
+        && table.size() == 110
+        && (0..112).all(called)
+        && matches!(global, Val::I32(5))
+}
+
+#[test]
+fn instances_that_nobody_has_touched_leave_what_the_next_one_wants() {
+    for config in settings() {
+        let engine = Engine::new(&config).unwrap();
+        let module = module_with_everything(&engine);
+        let others = [
+            kind(&engine, 2, &[(90, 50)], 1),
+            kind(&engine, 2, &[], 0),
+            // Data that lie far apart.
+            kind(&engine, 40, &[(5, 3), (39 * PAGE, 10)], 2),
+            kind(&engine, 40, &[], 0),
+        ];
+        let mut numbers = Numbers(11);
+        let mut alive = Vec::new();
+        let mut shared_store = Store::new(&engine);
+        for _ in 0..400 {
+            if numbers.below(3) == 0 {
+                shared_store = Store::new(&engine);
+            }
+            if numbers.below(3) == 0 {
+                let other = &others[numbers.below(others.len() as u64) as usize];
+                let instance = Instance::new(&shared_store, &other.module, &[]).unwrap();
+                if numbers.below(2) == 0 {
+                    look_and_leave_traces(&instance, other, &mut numbers);
+                }
+            }
+            let instance = Instance::new(&shared_store, &module, &[]).unwrap();
+            if numbers.below(2) == 0 {
+                assert!(is_as_made(&instance));
+            }
+            let any = numbers.below(90) as i32;
+            match numbers.below(10) {
+                0 => call(&instance, "store", &[any, 1]).map(drop).unwrap(),
+                1 => instance.memory("m").unwrap().write(any as u64, b"xyz").unwrap(),
+                2 => call(&instance, "grow", &[3]).map(drop).unwrap(),
+                3 => call(&instance, "set", &[any]).map(drop).unwrap(),
+                4 => call(&instance, "fill", &[any]).map(drop).unwrap(),
+                5 => call(&instance, "global", &[any]).map(drop).unwrap(),
+                6 => drop(instance.exports().count()),
+                _ => {}
+            }
+            if numbers.below(4) == 0 {
+                alive.push(instance);
+                alive.truncate(3);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_writes_without_ever_being_reached_by_the_host_is_cleaned_up_after() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let module = |text: &str| Module::from_text(&engine, text.as_bytes()).unwrap();
+    let count = "(func $count (result i32)
+      (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
+      (i32.load (i32.const 8)))";
+    // A start function.
+    let started = module(&format!(
+        r#"(module (import "" "see" (func $see (param i32))) (memory 1) (data (i32.const 0) "a") {count}
+          (func $start (call $see (call $count))) (start $start))"#
+    ));
+    // A function that others call through their table.
+    let calling = module(
+        r#"(module (type $t (func (result i32))) (table (export "t") 1 funcref)
+          (func (export "call") (result i32) (call_indirect (type $t) (i32.const 0))))"#,
+    );
+    let called = module(&format!(
+        r#"(module (import "" "t" (table 1 funcref)) (memory 1) {count}
+          (elem (i32.const 0) $count))"#
+    ));
+    // A segment that is written before another does not fit.
+    let failing = module(
+        r#"(module (import "" "at" (global i32)) (memory 1)
+          (data (i32.const 8) "left") (data (global.get 0) "does not fit"))"#,
+    );
+    for _ in 0..20 {
+        let store = Store::new(&engine);
+        let seen = std::rc::Rc::new(std::cell::Cell::new(0));
+        let cell = seen.clone();
+        let see = tenon::Func::wrap(&store, move |_: &tenon::Caller, number: i32| {
+            cell.set(number);
+            Ok(())
+        })
+        .unwrap();
+        Instance::new(&store, &started, &[see.into()]).unwrap();
+        assert_eq!(seen.get(), 1);
+
+        let first = Instance::new(&store, &calling, &[]).unwrap();
+        Instance::new(&store, &called, &[first.export("t").unwrap()]).unwrap();
+        for expected in 1..4 {
+            let result = call(&first, "call", &[]).unwrap();
+            assert!(matches!(result[0], Val::I32(number) if number == expected));
+        }
+
+        let ty = tenon::GlobalType { content: tenon::ValType::I32, mutable: false };
+        let at = tenon::Global::new(&store, ty, &Val::I32(PAGE as i32)).unwrap();
+        assert!(is_out_of_bounds(
+            Instance::new(&store, &failing, &[at.into()]).map(|_| Vec::new())
+        ));
+        drop((first, store));
+        let empty = kind(&engine, 1, &[], 0);
+        let fresh = Instance::new(&Store::new(&engine), &empty.module, &[]).unwrap();
+        look_and_leave_traces(&fresh, &empty, &mut Numbers(1));
+    }
+}

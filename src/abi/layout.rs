@@ -36,13 +36,13 @@ pub const HOST_MAGIC: u64 = u64::from_le_bytes(*b"hostfunc");
 pub struct VMHostContext {
     /// The common head.
     pub head: VMContext,
-    /// What the host trampoline calls: `(context, arguments, results)`, both arrays as
+    /// What the host trampoline calls: `(context, arguments, results, null)`, both arrays as
     /// [`super::signature`] lays them out. Anything but 0 means that an error is to be raised.
     ///
     /// Functions that are called [directly](super::code::Crossing) have it called only where
     /// something is to be done after the call that their trampoline does not do; `arguments` is
-    /// then what the function has returned.
-    pub call: unsafe extern "C" fn(*mut VMHostContext, *mut u8, *mut u8) -> u32,
+    /// then what the function has returned, and the last one what is in [`VMActivation::outside`].
+    pub call: unsafe extern "C" fn(*mut VMHostContext, *mut u8, *mut u8, *const usize) -> u32,
     /// The C function that is called directly; null if none is.
     pub function: *const c_void,
     /// What it gets as its first argument, if it gets an environment.
@@ -124,8 +124,6 @@ pub struct VMActivation {
     pub resume_sp: usize,
     /// The frame pointer there; also the frame at which a walk over wasm frames ends.
     pub resume_fp: usize,
-    /// The thread, for as long as the activation exists.
-    pub thread: *mut VMThread,
     /// The store that was entered.
     pub store: *const VMStore,
     /// The lowest address that the stack pointer may have, however much stack wasm may use.
@@ -133,7 +131,9 @@ pub struct VMActivation {
     /// The witness in the frame that has entered, see [`WITNESS`].
     pub witness: *const usize,
     /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
-    /// and in an activation that is not in use.
+    /// and in an activation that is not in use. If 1 is added, the frame is that of a trampoline,
+    /// and its witness says the frame's pointer: by that is known where wasm was left, and
+    /// [`VMStore::exit_fp`] and [`VMStore::exit_pc`] say nothing.
     pub outside: *const usize,
 }
 
@@ -141,11 +141,20 @@ pub struct VMActivation {
 /// address, combined with this by exclusive or.
 pub const WITNESS: usize = 0x5bf0_3635_a781_9e42;
 
+/// A vector of `wasm.h`.
+#[repr(C)]
+pub struct VMVector {
+    /// How many elements it has.
+    pub size: usize,
+    /// The elements; null if there are none.
+    pub data: *mut u8,
+}
+
 /// How a direct entry through arrays has ended.
 pub mod entered {
     /// The function has returned.
     pub const RETURNED: u32 = 0;
-    /// It has trapped; why is in the activation.
+    /// The function has trapped; why is in the activation.
     pub const TRAPPED: u32 = 1;
     /// Nothing has happened: the call has to be made in full.
     pub const UNUSUAL: u32 = 2;
@@ -322,6 +331,10 @@ pub mod offset {
     pub const STORE_CALL_IN_FULL: i32 = offset_of!(VMStore, call_in_full) as i32;
     /// [`VMStore::call_ended`].
     pub const STORE_CALL_ENDED: i32 = offset_of!(VMStore, call_ended) as i32;
+    /// [`VMVector::size`].
+    pub const VECTOR_SIZE: i32 = offset_of!(VMVector, size) as i32;
+    /// [`VMVector::data`].
+    pub const VECTOR_DATA: i32 = offset_of!(VMVector, data) as i32;
     /// [`VMType::slot`].
     pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].
@@ -330,8 +343,6 @@ pub mod offset {
     pub const ACTIVATION_SP: i32 = offset_of!(VMActivation, resume_sp) as i32;
     /// [`VMActivation::resume_fp`].
     pub const ACTIVATION_FP: i32 = offset_of!(VMActivation, resume_fp) as i32;
-    /// [`VMActivation::thread`].
-    pub const ACTIVATION_THREAD: i32 = offset_of!(VMActivation, thread) as i32;
     /// [`VMActivation::store`].
     pub const ACTIVATION_STORE: i32 = offset_of!(VMActivation, store) as i32;
     /// [`VMActivation::floor`].

@@ -1,6 +1,7 @@
 //! Functions.
 
 use std::ffi::c_void;
+use std::mem::offset_of;
 
 use super::boundary::{Argument, LastError, OrError, guard, refuse, set_error, shared};
 use super::families::Element;
@@ -8,7 +9,9 @@ use super::object::{wasm_func_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::types::wasm_functype_t;
 use super::val::{wasm_val_t, wasm_val_vec_t};
-use crate::engine::{CFunction, Callee, DirectCall, Error, Func, RawCall, Slot, Store, Trap};
+use crate::engine::{
+    CFunction, Callee, DirectCall, Error, Func, RawCall, Slot, SlotVec, Store, Trap,
+};
 
 /// A function of the host: gets its arguments, which it borrows, and has to set every result.
 /// Returns null, or a trap, which it passes on. An exception of C++, or of another language, that
@@ -289,26 +292,22 @@ pub unsafe extern "C" fn wasm_func_call(
 ) -> Option<Box<wasm_trap_t>> {
     // SAFETY: the contract of this function; values of numbers have the layout of slots. The host
     // functions that are called may delete this one: nothing holds on to it.
-    let call = unsafe {
-        let ((args, arg_count), (results, room)) = (array(args), array(results.as_ref()));
+    unsafe {
+        let args: *const SlotVec = args.map_or(std::ptr::null(), std::ptr::from_ref).cast();
         // What is no function is found out where panics are caught.
-        func.as_ref().and_then(|func| Func::of(func.object().handle())).map(|func| {
-            let callee = func.callee();
-            callee.call_directly((args.cast(), arg_count), (results.cast(), room))
-        })
-    };
-    match call {
-        Some(call) if call.is_done() => None,
-        // SAFETY: the contract of this function.
-        call => unsafe { call_in_full(func, args, results, call) },
+        let callee = func.as_ref().and_then(|func| Func::of(func.object().handle()));
+        let call = callee.map(|func| func.callee().call_directly(args, results.cast()));
+        match call {
+            Some(call) if call.is_done() => None,
+            call => rest(func, args, results.cast(), call),
+        }
     }
 }
 
-/// The buffer of a vector, and its size.
-#[inline]
-fn array(vec: Option<&wasm_val_vec_t>) -> (*mut wasm_val_t, usize) {
-    vec.map_or((std::ptr::null_mut(), 0), |vec| (vec.data, vec.size))
-}
+const _: () = assert!(
+    offset_of!(wasm_val_vec_t, size) == offset_of!(SlotVec, size)
+        && offset_of!(wasm_val_vec_t, data) == offset_of!(SlotVec, data)
+);
 
 /// Ends a call that has been made directly, or makes it if it has not.
 ///
@@ -316,10 +315,10 @@ fn array(vec: Option<&wasm_val_vec_t>) -> (*mut wasm_val_t, usize) {
 ///
 /// As [`wasm_func_call`]; the call has just ended.
 #[cold]
-unsafe fn call_in_full(
+unsafe fn rest(
     func: *const wasm_func_t,
-    args: Option<&wasm_val_vec_t>,
-    results: *mut wasm_val_vec_t,
+    args: *const SlotVec,
+    results: *mut SlotVec,
     direct: Option<DirectCall>,
 ) -> Option<Box<wasm_trap_t>> {
     guard(None, || {
@@ -329,18 +328,14 @@ unsafe fn call_in_full(
                 return outcome.err();
             }
         }
-        // SAFETY: the caller's contract.
-        let ((args, arg_count), (results, room)) =
-            (array(args), array(unsafe { results.as_ref() }));
         // SAFETY: the caller's contract: nothing has happened yet.
-        let func = unsafe { func.as_ref() }.or_null_error("the function")?.func();
-        let numeric = func.is_numeric();
-        let arg_count = if args.is_null() { 0 } else { arg_count };
-        let room = if results.is_null() { 0 } else { room };
+        let ((args, arg_count), (results, room), func) =
+            unsafe { (array(args), array(results), func.as_ref()) };
+        let func = func.or_null_error("the function")?.func();
         let callee = func.callee();
         let outcome = if let Err(error) = has_room(func, room) {
             Err(raised(&func.store(), error))
-        } else if numeric {
+        } else if func.is_numeric() {
             // SAFETY: the caller's contract; values of numbers have the layout of slots.
             unsafe { callee.call(args.cast(), arg_count, results.cast(), raised) }
         } else {
@@ -349,6 +344,17 @@ unsafe fn call_in_full(
         };
         outcome.err()
     })
+}
+
+/// The buffer of a vector, and its size; null and 0 if there is none.
+///
+/// # Safety
+///
+/// The pointer is live or null.
+unsafe fn array(vec: *const SlotVec) -> (*mut wasm_val_t, usize) {
+    // SAFETY: the caller's contract.
+    let vec = unsafe { vec.as_ref() }.filter(|vec| !vec.data.is_null());
+    vec.map_or((std::ptr::null_mut(), 0), |vec| (vec.data.cast(), vec.size))
 }
 
 /// The trap that an error becomes, after it has become the last error.

@@ -92,6 +92,7 @@ macro_rules! handle {
 
             /// The object.
             #[allow(dead_code, reason = "some are only ever cast to")]
+            #[inline]
             pub(super) fn object(&self) -> &Object {
                 &self.0
             }

@@ -15,7 +15,7 @@ use cranelift_frontend::FunctionBuilder;
 
 use super::env::{self, clif_type, signature};
 use super::trampoline::{
-    POINTER, array, build, call_in, load_payload, note_exit, set_stack_limit, store_kind,
+    POINTER, array, array_slot, build, call_in, load_payload, set_stack_limit, store_kind,
     store_payload, with_frame_check,
 };
 use super::{CompileError, Compiler, isa};
@@ -37,48 +37,46 @@ fn require(fits: bool) -> Result<(), CompileError> {
     if fits { Ok(()) } else { Err(CompileError::new("the type cannot be called directly")) }
 }
 
-/// `extern "C" fn(function, store, arguments, count, results, room) -> u32`: calls a function with
-/// arguments from an array, of which it looks at the kinds, and writes results with their kinds;
-/// how that has ended is one of [`entered`].
+/// `extern "C" fn(function, arguments, results, store) -> u32`: calls a function with the vectors of
+/// `wasm.h`. Counts and kinds of the arguments are compared here. How that has ended is one of
+/// [`entered`].
 pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
     require(fits(ty))?;
     let isa = &*compiler.isa;
     let mut sig = Signature::new(isa::host_call_conv(isa));
-    sig.params.extend([AbiParam::new(POINTER); 6]);
+    sig.params.extend([AbiParam::new(POINTER); 4]);
     sig.returns.push(AbiParam::new(types::I32));
     build(isa, sig, |b, params| {
-        let &[func, store, args, count, results, room] = params else {
-            unreachable!("the signature above has six parameters")
+        let &[func, args_vec, results_vec, store] = params else {
+            unreachable!("the signature above has four parameters")
         };
         let trusted = MemFlagsData::trusted();
         let unusual = cold_block(b);
         let (takes, returns) = (ty.params().len() as i64, ty.results().len() as i64);
-        let wrong_count = b.ins().icmp_imm_u(IntCC::NotEqual, count, takes);
-        leave_if(b, wrong_count, unusual);
-        for (array, values) in [(args, takes), (results, returns)] {
-            if values > 0 {
-                let none = b.ins().icmp_imm_u(IntCC::Equal, array, 0);
-                leave_if(b, none, unusual);
-            }
-        }
-        if returns > 0 {
-            let too_small = b.ins().icmp_imm_u(IntCC::UnsignedLessThan, room, returns);
-            leave_if(b, too_small, unusual);
-        }
+        let args = vector(b, args_vec, (IntCC::NotEqual, takes), unusual);
+        let results = if returns > 0 {
+            vector(b, results_vec, (IntCC::UnsignedLessThan, returns), unusual)
+        } else {
+            results_vec
+        };
+        let mut others = None;
         for (i, param) in ty.params().iter().enumerate() {
-            let got = b.ins().load(types::I8, trusted, args, (i * SLOT + KIND) as i32);
-            let other = b.ins().icmp_imm_u(IntCC::NotEqual, got, i64::from(kind(*param)));
-            leave_if(b, other, unusual);
+            let got = b.ins().uload8(types::I32, trusted, args, (i * SLOT + KIND) as i32);
+            let other = b.ins().bxor_imm_u(got, i64::from(kind(*param)));
+            others = Some(others.map_or(other, |others| b.ins().bor(others, other)));
         }
-        let entry = Entry::begin(b, store, unusual);
+        if let Some(others) = others {
+            leave_if(b, others, unusual);
+        }
+        let activation = begin_entry(b, store, unusual);
         let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
         let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
         let mut call_args = vec![vmctx];
         for (i, ty) in ty.params().iter().enumerate() {
             call_args.push(load_payload(b, *ty, args, i));
         }
-        let (values, trapped) = call_in(b, ty, code, &call_args, entry.activation);
-        entry.end(b);
+        let (values, trapped) = call_in(b, ty, code, &call_args, activation);
+        let store = end_array_entry(b);
         for (i, (value, ty)) in values.into_iter().zip(ty.results()).enumerate() {
             store_payload(b, value, results, i);
             store_kind(b, *ty, results, i);
@@ -92,12 +90,49 @@ pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template
         return_status(b, entered::CLEANUP);
 
         b.switch_to_block(trapped);
-        entry.end(b);
+        end_array_entry(b);
         return_status(b, entered::TRAPPED);
 
         b.switch_to_block(unusual);
         return_status(b, entered::UNUSUAL);
     })
+}
+
+/// The elements of a vector; goes to `unusual` if its size is as `wrong` says, or there are none. A
+/// vector that should be empty may be null.
+fn vector(
+    b: &mut FunctionBuilder,
+    vector: Value,
+    (wrong, size): (IntCC, i64),
+    unusual: Block,
+) -> Value {
+    let trusted = MemFlagsData::trusted();
+    let (some, done) = (b.create_block(), b.create_block());
+    let none = if size == 0 { done } else { unusual };
+    b.ins().brif(vector, some, &[], none, &[]);
+    b.switch_to_block(some);
+    let has = b.ins().load(types::I64, trusted, vector, offset::VECTOR_SIZE);
+    let wrong = b.ins().icmp_imm_u(wrong, has, size);
+    b.ins().brif(wrong, unusual, &[], done, &[]);
+    b.switch_to_block(done);
+    if size == 0 {
+        return vector;
+    }
+    let data = b.ins().load(POINTER, trusted, vector, offset::VECTOR_DATA);
+    let none = b.ins().icmp_imm_u(IntCC::Equal, data, 0);
+    leave_if(b, none, unusual);
+    data
+}
+
+/// Ends the entry that has begun here, and returns the store that was entered: nothing that is known
+/// before a call in has to be kept for what comes after it.
+fn end_array_entry(b: &mut FunctionBuilder) -> Value {
+    let trusted = MemFlagsData::trusted();
+    let thread = hole(b, Hole::Thread);
+    let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
+    let store = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_STORE);
+    end_entry(b, thread, store);
+    store
 }
 
 /// A C function with the plain values of `ty`: calls the function that is to be filled in. If that
@@ -112,10 +147,10 @@ pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, Co
         let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
         let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
         let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
-        let entry = Entry::begin(b, store, unusual);
+        let activation = begin_entry(b, store, unusual);
         let call_args: Vec<Value> = [&[vmctx], params].concat();
-        let (values, trapped) = call_in(b, ty, code, &call_args, entry.activation);
-        entry.end(b);
+        let (values, trapped) = call_in(b, ty, code, &call_args, activation);
+        let store = end_pointer_entry(b);
         let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
         let cleanup = cold_block(b);
         leave_if(b, waiting, cleanup);
@@ -125,6 +160,7 @@ pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, Co
         ended.params.extend([AbiParam::new(POINTER), AbiParam::new(types::I32)]);
         let ended = b.import_signature(ended);
         let end = |b: &mut FunctionBuilder, trapped: i64| {
+            let (func, store) = func_and_store(b);
             let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_ENDED);
             let trapped = b.ins().iconst(types::I32, trapped);
             b.ins().call_indirect(ended, callee, &[func, trapped]);
@@ -134,7 +170,7 @@ pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, Co
         b.ins().return_(&values);
 
         b.switch_to_block(trapped);
-        entry.end(b);
+        end_pointer_entry(b);
         end(b, 1);
         let zeros: Vec<Value> = ty.results().iter().map(|ty| zero(b, *ty)).collect();
         b.ins().return_(&zeros);
@@ -152,6 +188,7 @@ pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, Co
         let mut full = Signature::new(isa::host_call_conv(isa));
         full.params.extend([AbiParam::new(POINTER); 3]);
         let full = b.import_signature(full);
+        let (func, store) = func_and_store(b);
         let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_IN_FULL);
         b.ins().call_indirect(full, callee, &[func, args, results]);
         let values: Vec<Value> = (ty.results().iter().enumerate())
@@ -159,6 +196,22 @@ pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, Co
             .collect();
         b.ins().return_(&values);
     })
+}
+
+/// The function that is to be filled in, and its store.
+fn func_and_store(b: &mut FunctionBuilder) -> (Value, Value) {
+    let trusted = MemFlagsData::trusted();
+    let func = hole(b, Hole::Func);
+    let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
+    (func, b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE))
+}
+
+/// As [`end_array_entry`], by what has been filled in.
+fn end_pointer_entry(b: &mut FunctionBuilder) -> Value {
+    let thread = hole(b, Hole::Thread);
+    let (_, store) = func_and_store(b);
+    end_entry(b, thread, store);
+    store
 }
 
 /// The code of host functions of type `ty` that are C functions of `wasm.h`: lays arguments out,
@@ -179,7 +232,8 @@ pub(super) fn callback(
             store_payload(b, *value, args, i);
             store_kind(b, *ty, args, i);
         }
-        let results = array(b, returns);
+        let room = Room::new(b, ty, PAYLOAD);
+        let results = room.address(b);
         for i in 0..returns {
             // What the callback does not set shows as a wrong kind.
             let zero = b.ins().iconst(types::I64, 0);
@@ -201,18 +255,14 @@ pub(super) fn callback(
         sig.returns.push(AbiParam::new(POINTER));
         let exit = Exit::begin(b, vmctx);
         let trap = exit.call(b, sig, with_env, &[arg_vec, result_vec])[0];
-        let mut special = trap;
+        let (newest, mut special) = exit.newest(b, trap);
+        let results = room.address_after(b);
         for (i, ty) in ty.results().iter().enumerate() {
-            let got = b.ins().load(types::I8, trusted, results, (i * SLOT + KIND) as i32);
-            let got = b.ins().uextend(POINTER, got);
+            let got = b.ins().uload8(POINTER, trusted, results, (i * SLOT + KIND) as i32);
             let other = b.ins().bxor_imm_u(got, i64::from(kind(*ty)));
             special = b.ins().bor(special, other);
         }
-        exit.end(b, isa, special, (trap, results));
-        let results: Vec<Value> = (ty.results().iter().enumerate())
-            .map(|(i, ty)| load_payload(b, *ty, results, i))
-            .collect();
-        b.ins().return_(&results);
+        exit.end(b, isa, (newest, special), trap, &room);
     })?;
     with_frame_check(isa, ty, template)
 }
@@ -228,7 +278,8 @@ pub(super) fn raw_callback(compiler: &Compiler, ty: &FuncType) -> Result<Templat
         for (i, value) in params[1..].iter().enumerate() {
             b.ins().store(flags, *value, args, (i * SLOT) as i32);
         }
-        let results = array(b, ty.results().len());
+        let room = Room::new(b, ty, 0);
+        let results = room.address(b);
         for i in 0..ty.results().len() {
             for half in [0, SLOT / 2] {
                 let zero = b.ins().iconst(types::I64, 0);
@@ -240,11 +291,8 @@ pub(super) fn raw_callback(compiler: &Compiler, ty: &FuncType) -> Result<Templat
         sig.returns.push(AbiParam::new(POINTER));
         let exit = Exit::begin(b, params[0]);
         let trap = exit.call(b, sig, true, &[args, results])[0];
-        exit.end(b, isa, trap, (trap, results));
-        let results: Vec<Value> = (ty.results().iter().enumerate())
-            .map(|(i, ty)| b.ins().load(clif_type(*ty), flags, results, (i * SLOT) as i32))
-            .collect();
-        b.ins().return_(&results);
+        let after = exit.newest(b, trap);
+        exit.end(b, isa, after, trap, &room);
     })?;
     with_frame_check(isa, ty, template)
 }
@@ -261,86 +309,91 @@ pub(super) fn import(
     let template = build(isa, signature(ty), |b, params| {
         let exit = Exit::begin(b, params[0]);
         let results = exit.call(b, native(isa, ty, with_env), with_env, &params[1..]);
+        let mut room = Room::new(b, ty, 0);
+        room.values = Some(results);
+        let (newest, jumped) = exit.newest(b, None);
         let trusted = MemFlagsData::trusted();
-        let waiting = b.ins().uload32(trusted, exit.store, offset::STORE_TRAP_WAITING);
+        let store = b.ins().load(POINTER, trusted, params[0], offset::CONTEXT_STORE);
+        let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
+        let special = b.ins().bor(waiting, jumped);
         let null = b.ins().iconst(POINTER, 0);
-        exit.end(b, isa, waiting, (null, null));
-        b.ins().return_(&results);
+        exit.end(b, isa, (newest, special), null, &room);
     })?;
     with_frame_check(isa, ty, template)
 }
 
-/// An entry that no other is around on its thread.
-struct Entry {
-    store: Value,
-    thread: Value,
-    activation: Value,
-    witness: ir::StackSlot,
+/// Notes that wasm is entered, with no other entry around on the thread; goes to `unusual`, with
+/// nothing changed, if the runtime has to look at something first. Returns the activation.
+fn begin_entry(b: &mut FunctionBuilder, store: Value, unusual: Block) -> Value {
+    let trusted = MemFlagsData::trusted();
+    let thread = hole(b, Hole::Thread);
+    let unprepared = b.ins().icmp_imm_u(IntCC::Equal, thread, 0);
+    leave_if(b, unprepared, unusual);
+    // Another entry on this thread or into this store, or anything else.
+    let running = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+    let innermost = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
+    let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
+    let any = b.ins().bor(running, innermost);
+    let any = b.ins().bor(any, waiting);
+    leave_if(b, any, unusual);
+
+    // The stack has to be the thread's own, and to have room for this frame and the callee's
+    // arguments; what the callee needs itself it compares with the limit.
+    let sp = b.ins().get_stack_pointer(POINTER);
+    let lowest = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_FLOOR);
+    let span = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_SPAN);
+    let above = b.ins().isub(sp, lowest);
+    let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, span);
+    leave_if(b, elsewhere, unusual);
+    let floor = b.ins().load(POINTER, trusted, thread, offset::THREAD_FLOOR);
+    set_stack_limit(b, store, floor);
+
+    let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
+    let witness = witness_slot(b);
+    let address = b.ins().stack_addr(POINTER, witness, 0);
+    set_witness(b, witness, address);
+    b.ins().store(trusted, address, activation, offset::ACTIVATION_WITNESS);
+    b.ins().store(trusted, store, activation, offset::ACTIVATION_STORE);
+    b.ins().store(trusted, activation, thread, offset::THREAD_ACTIVATION);
+    b.ins().store(trusted, activation, store, offset::STORE_INNERMOST);
+    activation
 }
 
-impl Entry {
-    /// Notes that wasm is entered; goes to `unusual`, with nothing changed, if the runtime has to
-    /// look at something first.
-    fn begin(b: &mut FunctionBuilder, store: Value, unusual: Block) -> Entry {
-        let trusted = MemFlagsData::trusted();
-        let thread = hole(b, Hole::Thread);
-        let unprepared = b.ins().icmp_imm_u(IntCC::Equal, thread, 0);
-        leave_if(b, unprepared, unusual);
-        // Another entry on this thread or into this store, or anything else.
-        let running = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
-        let innermost = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
-        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
-        let any = b.ins().bor(running, innermost);
-        let any = b.ins().bor(any, waiting);
-        leave_if(b, any, unusual);
-
-        // The stack has to be the thread's own, and to have room for this frame and the callee's
-        // arguments; what the callee needs itself it compares with the limit.
-        let sp = b.ins().get_stack_pointer(POINTER);
-        let lowest = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_FLOOR);
-        let span = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_SPAN);
-        let above = b.ins().isub(sp, lowest);
-        let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, span);
-        leave_if(b, elsewhere, unusual);
-        let floor = b.ins().load(POINTER, trusted, thread, offset::THREAD_FLOOR);
-        set_stack_limit(b, store, floor);
-
-        let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
-        let witness = begin_witness(b, activation, offset::ACTIVATION_WITNESS);
-        b.ins().store(trusted, store, activation, offset::ACTIVATION_STORE);
-        b.ins().store(trusted, activation, thread, offset::THREAD_ACTIVATION);
-        b.ins().store(trusted, activation, store, offset::STORE_INNERMOST);
-        Entry { store, thread, activation, witness }
-    }
-
-    /// Notes that the entry is over.
-    fn end(&self, b: &mut FunctionBuilder) {
-        let trusted = MemFlagsData::trusted();
-        let null = b.ins().iconst(POINTER, 0);
-        b.ins().stack_store(POINTER, null, self.witness, 0);
-        // In this order: from a thread's newest entry a store can be told what it has lost, should a
-        // signal handler jump out of here, but not the other way round.
-        b.ins().store(trusted, null, self.store, offset::STORE_INNERMOST);
-        b.ins().store(trusted, null, self.thread, offset::THREAD_ACTIVATION);
-    }
+/// Notes that the entry is over. Its witness may go on saying what it does: nothing refers to it.
+fn end_entry(b: &mut FunctionBuilder, thread: Value, store: Value) {
+    let trusted = MemFlagsData::trusted();
+    let null = b.ins().iconst(POINTER, 0);
+    // In this order: from a thread's newest entry a store can be told what it has lost, should a
+    // signal handler jump out of here, but not the other way round.
+    b.ins().store(trusted, null, store, offset::STORE_INNERMOST);
+    b.ins().store(trusted, null, thread, offset::THREAD_ACTIVATION);
 }
 
 /// A call out of wasm.
 struct Exit {
     vmctx: Value,
-    store: Value,
-    activation: Value,
     witness: ir::StackSlot,
 }
 
 impl Exit {
-    /// Notes where wasm is left.
+    /// Notes where wasm is left: in the activation, by this frame.
     fn begin(b: &mut FunctionBuilder, vmctx: Value) -> Exit {
-        let store = note_exit(b, vmctx);
         let trusted = MemFlagsData::trusted();
-        let activation = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
-        let witness = begin_witness(b, activation, offset::ACTIVATION_OUTSIDE);
-        Exit { vmctx, store, activation, witness }
+        let witness = witness_slot(b);
+        let fp = b.ins().get_frame_pointer(POINTER);
+        set_witness(b, witness, fp);
+        let thread = hole(b, Hole::Thread);
+        let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+        let outside = b.ins().stack_addr(POINTER, witness, 1);
+        b.ins().store(trusted, outside, activation, offset::ACTIVATION_OUTSIDE);
+        Exit { vmctx, witness }
+    }
+
+    /// What [`Exit::begin`] has put into the activation, computed in another way: the same value would
+    /// be kept over the call.
+    fn outside(&self, b: &mut FunctionBuilder) -> Value {
+        let next = b.ins().stack_addr(POINTER, self.witness, 2);
+        b.ins().iadd_imm_s(next, -1)
     }
 
     /// Calls the C function of the context; its results.
@@ -363,60 +416,119 @@ impl Exit {
         b.inst_results(call).to_vec()
     }
 
-    /// Notes that wasm goes on. If `special` is not 0, or the host has left entries by jumping,
-    /// the runtime gets what was returned first, and may end execution.
+    /// The newest activation after the call; and a value that is 0 if `trap` is and that activation
+    /// is the one which has been left: otherwise the host has jumped out of newer ones.
+    fn newest(&self, b: &mut FunctionBuilder, trap: impl Into<Option<Value>>) -> (Value, Value) {
+        let trusted = MemFlagsData::trusted();
+        let thread = hole(b, Hole::Thread);
+        let newest = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+        let outside = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_OUTSIDE);
+        let ours = self.outside(b);
+        let jumped = b.ins().bxor(outside, ours);
+        (newest, trap.into().map_or(jumped, |trap| b.ins().bor(trap, jumped)))
+    }
+
+    /// Goes on in wasm with the results. If `special` is not 0 the runtime gets what was returned
+    /// first, and may end execution.
     fn end(
         &self,
         b: &mut FunctionBuilder,
         isa: &dyn TargetIsa,
-        special: Value,
-        (returned, results): (Value, Value),
+        (newest, special): (Value, Value),
+        returned: Value,
+        room: &Room,
     ) {
         let trusted = MemFlagsData::trusted();
-        let thread = b.ins().load(POINTER, trusted, self.activation, offset::ACTIVATION_THREAD);
-        let newest = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
-        let jumped = b.ins().bxor(newest, self.activation);
-        let special = b.ins().bor(special, jumped);
-        let (finish, failed, done) = (cold_block(b), cold_block(b), b.create_block());
-        b.ins().brif(special, finish, &[], done, &[]);
+        let (finish, failed, done) = (cold_block(b), cold_block(b), cold_block(b));
+        leave_if(b, special, finish);
+        let null = b.ins().iconst(POINTER, 0);
+        b.ins().store(trusted, null, newest, offset::ACTIVATION_OUTSIDE);
+        let values = room.values.clone().unwrap_or_else(|| room.load(b));
+        b.ins().return_(&values);
 
         b.switch_to_block(finish);
+        let results = room.keep(b);
+        let outside = self.outside(b);
         let mut sig = Signature::new(isa::host_call_conv(isa));
-        sig.params.extend([AbiParam::new(POINTER); 3]);
+        sig.params.extend([AbiParam::new(POINTER); 4]);
         sig.returns.push(AbiParam::new(types::I32));
         let sig = b.import_signature(sig);
         let callee = b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_CALL);
-        let call = b.ins().call_indirect(sig, callee, &[self.vmctx, returned, results]);
+        let call = b.ins().call_indirect(sig, callee, &[self.vmctx, returned, results, outside]);
         let status = b.inst_results(call)[0];
         b.ins().brif(status, failed, &[], done, &[]);
 
         b.switch_to_block(failed);
-        self.end_witness(b);
         env::call_libcall(b, isa, self.vmctx, Libcall::raise_host_error, &[]);
         b.ins().trap(env::UNREACHED);
 
         b.switch_to_block(done);
-        self.end_witness(b);
-    }
-
-    fn end_witness(&self, b: &mut FunctionBuilder) {
-        let null = b.ins().iconst(POINTER, 0);
-        b.ins().stack_store(POINTER, null, self.witness, 0);
-        let trusted = MemFlagsData::trusted();
-        b.ins().store(trusted, null, self.activation, offset::ACTIVATION_OUTSIDE);
+        let values = room.load(b);
+        b.ins().return_(&values);
     }
 }
 
-/// Makes a witness in this frame, and notes its address at an offset in the activation.
-fn begin_witness(b: &mut FunctionBuilder, activation: Value, offset: i32) -> ir::StackSlot {
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3);
-    let slot = b.create_sized_stack_slot(slot);
-    let address = b.ins().stack_addr(POINTER, slot, 0);
+/// Where the results of a call out of wasm are.
+struct Room<'a> {
+    types: &'a [ValType],
+    slot: Option<ir::StackSlot>,
+    /// Where in a slot of the array a result is.
+    at: usize,
+    /// The results, if the call has returned them. The array is used only if they have to be kept.
+    values: Option<Vec<Value>>,
+}
+
+impl Room<'_> {
+    fn new<'a>(b: &mut FunctionBuilder, ty: &'a FuncType, at: usize) -> Room<'a> {
+        Room { types: ty.results(), slot: array_slot(b, ty.results().len()), at, values: None }
+    }
+
+    fn address(&self, b: &mut FunctionBuilder) -> Value {
+        match self.slot {
+            Some(slot) => b.ins().stack_addr(POINTER, slot, 0),
+            None => b.ins().iconst(POINTER, 0),
+        }
+    }
+
+    /// The same after the call, computed in another way, as in [`Exit::outside`].
+    fn address_after(&self, b: &mut FunctionBuilder) -> Value {
+        let Some(slot) = self.slot else { return self.address(b) };
+        let next = b.ins().stack_addr(POINTER, slot, SLOT as i32);
+        b.ins().iadd_imm_s(next, -(SLOT as i64))
+    }
+
+    /// Keeps what the call has returned over another one; the address of the array.
+    fn keep(&self, b: &mut FunctionBuilder) -> Value {
+        for (i, value) in self.values.iter().flatten().enumerate() {
+            let Some(slot) = self.slot else { break };
+            b.ins().stack_store(POINTER, *value, slot, self.offset(i));
+        }
+        self.address_after(b)
+    }
+
+    fn load(&self, b: &mut FunctionBuilder) -> Vec<Value> {
+        let Some(slot) = self.slot else { return Vec::new() };
+        let types = self.types.iter().enumerate();
+        types
+            .map(|(i, ty)| b.ins().stack_load(POINTER, clif_type(*ty), slot, self.offset(i)))
+            .collect()
+    }
+
+    fn offset(&self, index: usize) -> i32 {
+        (index * SLOT + self.at) as i32
+    }
+}
+
+/// Room for a witness in this frame.
+fn witness_slot(b: &mut FunctionBuilder) -> ir::StackSlot {
+    b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
+}
+
+/// Makes a witness say `address`, disguised.
+fn set_witness(b: &mut FunctionBuilder, witness: ir::StackSlot, address: Value) {
     let disguise = b.ins().iconst(POINTER, WITNESS as i64);
     let word = b.ins().bxor(address, disguise);
-    b.ins().stack_store(POINTER, word, slot, 0);
-    b.ins().store(MemFlagsData::trusted(), address, activation, offset);
-    slot
+    b.ins().stack_store(POINTER, word, witness, 0);
 }
 
 /// The signature of a C function with the plain values of `ty`.

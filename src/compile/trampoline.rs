@@ -5,7 +5,7 @@
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, BlockArg, ExceptionTableData, ExceptionTableItem, Function, InstBuilder,
-    MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
+    MemFlagsData, Signature, StackSlot, StackSlotData, StackSlotKind, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
@@ -124,11 +124,12 @@ pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Template, Compi
 
         note_exit(b, vmctx);
         let mut sig = Signature::new(isa::host_call_conv(isa));
-        sig.params.extend([AbiParam::new(POINTER); 3]);
+        sig.params.extend([AbiParam::new(POINTER); 4]);
         sig.returns.push(AbiParam::new(types::I32));
         let sig = b.import_signature(sig);
         let callee = b.ins().load(POINTER, trusted, vmctx, offset::HOST_CALL);
-        let call = b.ins().call_indirect(sig, callee, &[vmctx, args, results]);
+        let null = b.ins().iconst(POINTER, 0);
+        let call = b.ins().call_indirect(sig, callee, &[vmctx, args, results, null]);
         let status = b.inst_results(call)[0];
         let failed = b.create_block();
         let succeeded = b.create_block();
@@ -151,9 +152,8 @@ pub(super) fn host(compiler: &Compiler, ty: &FuncType) -> Result<Template, Compi
     with_frame_check(isa, ty, template)
 }
 
-/// Notes in the store where wasm has been left by calling the function that is being built;
-/// returns the store.
-pub(super) fn note_exit(b: &mut FunctionBuilder, vmctx: Value) -> Value {
+/// Notes in the store where wasm has been left by calling the function that is being built.
+fn note_exit(b: &mut FunctionBuilder, vmctx: Value) {
     let trusted = MemFlagsData::trusted();
     let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
     let fp = b.ins().get_frame_pointer(POINTER);
@@ -161,11 +161,10 @@ pub(super) fn note_exit(b: &mut FunctionBuilder, vmctx: Value) -> Value {
     let caller_pc = b.ins().get_return_address(POINTER);
     b.ins().store(trusted, caller_fp, store, offset::STORE_EXIT_FP);
     b.ins().store(trusted, caller_pc, store, offset::STORE_EXIT_PC);
-    store
 }
 
-/// The trampoline out of wasm in `template`, which has no holes, with a stack check before it if
-/// its frame holds too many values to do without.
+/// The trampoline out of wasm in `template`, with a stack check before it if its frame holds too many
+/// values to do without.
 pub(super) fn with_frame_check(
     isa: &dyn TargetIsa,
     ty: &FuncType,
@@ -175,8 +174,9 @@ pub(super) fn with_frame_check(
         return Ok(template);
     }
     let needed = array_size(ty.params().len()) + array_size(ty.results().len());
-    let (bytes, _) = with_stack_check(isa, signature(ty), needed, &template.bytes)?;
-    Ok(Template { bytes, holes: template.holes })
+    let (bytes, start) = with_stack_check(isa, signature(ty), needed, &template.bytes)?;
+    let holes = template.holes.into_iter().map(|(at, hole)| (at + start as u32, hole)).collect();
+    Ok(Template { bytes, holes })
 }
 
 /// Puts a stack check before `code`, a function of signature `sig` whose frame takes `needed`
@@ -249,13 +249,17 @@ pub(super) fn load_payload(
 
 /// The address of room on the stack for `count` values.
 pub(super) fn array(b: &mut FunctionBuilder, count: usize) -> Value {
-    if count == 0 {
-        return b.ins().iconst(POINTER, 0);
+    match array_slot(b, count) {
+        Some(slot) => b.ins().stack_addr(POINTER, slot, 0),
+        None => b.ins().iconst(POINTER, 0),
     }
+}
+
+/// Room on the stack for `count` values, if there are any.
+pub(super) fn array_slot(b: &mut FunctionBuilder, count: usize) -> Option<StackSlot> {
     let size = array_size(count) as u32;
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4);
-    let slot = b.create_sized_stack_slot(slot);
-    b.ins().stack_addr(POINTER, slot, 0)
+    (count > 0).then(|| b.create_sized_stack_slot(slot))
 }
 
 /// Builds and compiles a function that refers to nothing outside but holes.

@@ -237,25 +237,21 @@ impl DirectCall {
     }
 }
 
+/// A vector of `wasm.h`: a size, and the address of as many elements.
+pub type SlotVec = crate::abi::layout::VMVector;
+
 impl Callee {
     /// Makes the call that [`Callee::call`] makes the shortest way, if there is nothing unusual about
-    /// it; otherwise, or if something is left to be done, [`Callee::end`] comes next. Arrays are
-    /// null, or as large as the numbers with them say.
+    /// it; otherwise, or if something is left to be done, [`Callee::end`] comes next. Vectors are
+    /// null, or have slots.
     ///
     /// # Safety
     ///
     /// As [`Callee::call`].
     #[inline]
-    pub unsafe fn call_directly(
-        self,
-        (args, count): (*const Slot, usize),
-        (results, room): (*mut Slot, usize),
-    ) -> DirectCall {
+    pub unsafe fn call_directly(self, args: *const SlotVec, results: *mut SlotVec) -> DirectCall {
         // SAFETY: the caller's contract.
-        DirectCall(unsafe {
-            let store = self.store.as_ref();
-            enter_directly(store, self.func, (args.cast(), count), (results.cast(), room))
-        })
+        DirectCall(unsafe { enter_directly(self.store.as_ref(), self.func, args, results) })
     }
 
     /// Ends a call by [`Callee::call_directly`]. None if that has done nothing.
@@ -312,13 +308,13 @@ impl Callee {
     ) -> Result<(), E> {
         // SAFETY: the caller's contract; what has been there when wasm was entered is alive until
         // `left` is called.
-        let (store, signature) =
-            unsafe { (self.store.as_ref(), Type::of_vm(self.func.as_ref().ty).signature()) };
+        let (store, ty) = unsafe { (self.store.as_ref(), Type::of_vm(self.func.as_ref().ty)) };
+        let signature = ty.signature();
         // SAFETY: the caller's contract.
         if let Some(error) = unsafe { refuse_slots(signature, args, arg_count) } {
             return Err(on_error(&Store::of_vm(store), error));
         }
-        signature.count_call();
+        ty.count_call();
         // SAFETY: the arrays are as large as the type says (the caller's contract), the arguments
         // have its kinds, and all bits of numbers are good. Arguments are only read.
         let outcome = unsafe { enter(store, self.func, args.cast_mut().cast(), results.cast()) };

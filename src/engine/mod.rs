@@ -46,7 +46,9 @@ use crate::vm::types::Types;
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
-pub use func::{Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, WasmResults, WasmType};
+pub use func::{
+    Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, SlotVec, WasmResults, WasmType,
+};
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
 pub use limits::{InterruptHandle, StoreLimits};

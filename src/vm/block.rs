@@ -3,15 +3,19 @@
 use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::code::CodeSpace;
 use super::context::Instance;
 use super::exception::Tag;
-use super::image::ImageParts;
+use super::image::{Image, ImageParts};
 use super::memory::Memory;
 use super::store::{EntityKind, Node};
-use super::table::Table;
-use crate::abi::layout::ContextLayout;
+use super::striped::{STRIPES, stripe};
+use super::table::{Room, Table};
+use crate::abi::layout::{ContextLayout, element_size};
 
 /// Where in a block so many values of one type are.
 pub(super) struct Array<T> {
@@ -64,7 +68,16 @@ pub(super) struct Block {
     pub(super) imports: Array<(EntityKind, NonNull<Node>)>,
     /// Which data segments have been dropped.
     pub(super) data_dropped: Array<Cell<bool>>,
+    /// What the tables that the module defines begin in, unless that is much.
+    rooms: Box<[Option<Array<u64>>]>,
 }
+
+/// The most bytes of a block up to which tables begin in it.
+const MOST_WITH_TABLES: usize = 64 << 10;
+
+/// Bytes of a block that is kept for the next instance. To allocate and write less than that costs no
+/// more than to keep it.
+const KEPT: RangeInclusive<usize> = 1 << 10..=1 << 20;
 
 impl Block {
     pub(super) fn new(context: &ContextLayout, parts: &ImageParts) -> Block {
@@ -89,32 +102,101 @@ impl Block {
             all_tags: Array::new(&mut end, tags + parts.imported_tags as usize),
             imports: Array::new(&mut end, imported),
             data_dropped: Array::new(&mut end, parts.data.len()),
+            rooms: parts
+                .tables
+                .iter()
+                .map(|ty| {
+                    let most = (MOST_WITH_TABLES / size_of::<u64>()) as u64;
+                    let len = ty.limits.min;
+                    let bytes = (len.min(most) as usize) * element_size(ty.element);
+                    let fits = (1..=most).contains(&len) && end.size() + bytes <= MOST_WITH_TABLES;
+                    fits.then(|| Array::new(&mut end, bytes.div_ceil(size_of::<u64>())))
+                })
+                .collect(),
             layout: end,
         }
     }
+
+    /// Whether it goes to the next instance of the module.
+    fn is_kept(&self) -> bool {
+        KEPT.contains(&self.layout.size())
+    }
+
+    /// Whether this table, of those that the module defines, begins in the block.
+    pub(super) fn has_room(&self, table: u32) -> bool {
+        self.rooms[table as usize].is_some()
+    }
+}
+
+/// The blocks of instances that are gone, one for each stripe of threads: what the next instance of
+/// the module takes over needs not be written again.
+pub(super) struct Spares([Spare; STRIPES]);
+
+/// Alone on its line, and on the one that is fetched with it.
+#[repr(align(128))]
+struct Spare(AtomicPtr<Instance>);
+
+impl Spares {
+    pub(super) fn new() -> Spares {
+        Spares([const { Spare(AtomicPtr::new(ptr::null_mut())) }; STRIPES])
+    }
+
+    fn swap(&self, new: *mut Instance) -> Option<NonNull<Instance>> {
+        let spare = &self.0[stripe()].0;
+        // What is not there is not worth a write.
+        if new.is_null() && spare.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        NonNull::new(spare.swap(new, Ordering::AcqRel))
+    }
+
+    /// Frees the blocks, which have this layout.
+    pub(super) fn clear(&mut self, block: &Block) {
+        for Spare(spare) in &mut self.0 {
+            if let Some(at) = NonNull::new(std::mem::replace(spare.get_mut(), ptr::null_mut())) {
+                // SAFETY: blocks are allocated so (see `Owned::allocate`).
+                unsafe { alloc::dealloc(at.as_ptr().cast(), block.layout) };
+            }
+        }
+    }
+}
+
+/// What is left in a block of the instance before, and as the next one wants it.
+#[derive(Clone, Copy)]
+pub(super) struct Remains {
+    /// The code that its references to functions lead to.
+    pub(super) code: *const CodeSpace,
+    /// Whether the tables that begin in it have what they start with.
+    pub(super) tables: bool,
 }
 
 /// A block with what has been made in it by now; all that goes with it.
 pub(super) struct Owned<'a> {
     pub(super) at: NonNull<Instance>,
-    block: &'a Block,
+    image: &'a Image,
     /// How many of the memories, tables and tags there are.
     made: (usize, usize, usize),
+    /// None in a new block.
+    pub(super) remains: Option<Remains>,
 }
 
 impl<'a> Owned<'a> {
     /// An empty block: the context zero but for references to functions, no data segment dropped.
-    pub(super) fn allocate(block: &'a Block) -> Result<Owned<'a>, String> {
+    pub(super) fn allocate(image: &'a Image) -> Result<Owned<'a>, String> {
+        let block = &image.block;
+        let spare = if block.is_kept() { image.spares.swap(ptr::null_mut()) } else { None };
+        // SAFETY: spare blocks end as whole instances do.
+        let remains = spare.map(|at| unsafe { Instance::remains(at, image) });
         // SAFETY: a block is never empty: it has its instance.
-        let at = unsafe { alloc::alloc(block.layout) };
-        let at = NonNull::new(at.cast()).ok_or("no memory for an instance")?;
+        let allocate = || NonNull::new(unsafe { alloc::alloc(block.layout) }.cast());
+        let at = spare.or_else(allocate).ok_or("no memory for an instance")?;
         // SAFETY: all that lies in the block, and zero is a good value of it.
         unsafe {
             at.cast::<u8>().add(block.context).write_bytes(0, block.cleared);
             let dropped = block.data_dropped.within(at);
             dropped.cast::<Cell<bool>>().write_bytes(0, dropped.len());
         }
-        Ok(Owned { at, block, made: (0, 0, 0) })
+        Ok(Owned { at, image, made: (0, 0, 0), remains })
     }
 
     /// The block of an instance whose head has been moved out.
@@ -122,23 +204,66 @@ impl<'a> Owned<'a> {
     /// # Safety
     ///
     /// The block is complete, and nobody else uses it.
-    pub(super) unsafe fn of(at: NonNull<Instance>, block: &'a Block) -> Owned<'a> {
-        Owned { at, block, made: (block.memories.len, block.tables.len, block.tags.len) }
+    pub(super) unsafe fn of(at: NonNull<Instance>, image: &'a Image) -> Owned<'a> {
+        let Block { memories, tables, tags, .. } = &image.block;
+        Owned { at, image, made: (memories.len, tables.len, tags.len), remains: None }
+    }
+
+    /// Ends an instance, and keeps its block for the next one.
+    pub(super) fn recycle(mut self) {
+        // SAFETY: nobody uses the instance any more.
+        unsafe { self.drop_made() };
+        self.made = (0, 0, 0);
+        if !self.image.block.is_kept() {
+            return;
+        }
+        // The one that was kept before goes instead, if there is one.
+        match self.image.spares.swap(self.at.as_ptr()) {
+            Some(before) => self.at = before,
+            None => std::mem::forget(self),
+        }
+    }
+
+    /// The memories that it has.
+    pub(super) fn memories(&self) -> &[Memory] {
+        // SAFETY: so many are there.
+        unsafe { &self.image.block.memories.within(self.at).as_ref()[..self.made.0] }
+    }
+
+    /// What this table, of those that the module defines, begins in.
+    pub(super) fn room(&self, table: u32) -> Option<Room> {
+        let room = self.image.block.rooms[table as usize].as_ref()?;
+        let is_set = self.remains.is_some_and(|remains| remains.tables);
+        // SAFETY: the array is the block's.
+        Some(Room { at: unsafe { room.within(self.at) }.cast(), is_set })
+    }
+
+    /// # Safety
+    ///
+    /// What there is nobody uses any more, and it is not dropped again.
+    unsafe fn drop_made(&mut self) {
+        let block = &self.image.block;
+        // SAFETY: so many are there; else the caller's contract.
+        unsafe {
+            drop_all(block.memories.within(self.at), self.made.0);
+            drop_all(block.tables.within(self.at), self.made.1);
+            drop_all(block.tags.within(self.at), self.made.2);
+        }
     }
 
     pub(super) fn push_memory(&mut self, memory: Memory) {
         // SAFETY: the block is that of the array, and this its next place.
-        unsafe { push(self.block.memories.within(self.at), &mut self.made.0, memory) };
+        unsafe { push(self.image.block.memories.within(self.at), &mut self.made.0, memory) };
     }
 
     pub(super) fn push_table(&mut self, table: Table) {
         // SAFETY: as above.
-        unsafe { push(self.block.tables.within(self.at), &mut self.made.1, table) };
+        unsafe { push(self.image.block.tables.within(self.at), &mut self.made.1, table) };
     }
 
     pub(super) fn push_tag(&mut self, tag: Tag) {
         // SAFETY: as above.
-        unsafe { push(self.block.tags.within(self.at), &mut self.made.2, tag) };
+        unsafe { push(self.image.block.tags.within(self.at), &mut self.made.2, tag) };
     }
 }
 
@@ -162,12 +287,10 @@ unsafe fn drop_all<T>(array: NonNull<[T]>, made: usize) {
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
-        // SAFETY: so many are there, and go with the block, which was allocated with this layout.
+        // SAFETY: all goes with the block, which was allocated with this layout.
         unsafe {
-            drop_all(self.block.memories.within(self.at), self.made.0);
-            drop_all(self.block.tables.within(self.at), self.made.1);
-            drop_all(self.block.tags.within(self.at), self.made.2);
-            alloc::dealloc(self.at.as_ptr().cast(), self.block.layout);
+            self.drop_made();
+            alloc::dealloc(self.at.as_ptr().cast(), self.image.block.layout);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 
 use cranelift_entity::EntityRef;
 
-use super::block::{Array, Owned};
+use super::block::{Array, Owned, Remains};
 use super::budget::Charge;
 use super::code::CodeSpace;
 use super::exception::Tag;
@@ -60,6 +60,8 @@ pub struct Instance {
     owner: Box<dyn Any>,
     /// Its place in the store's budget of instances.
     _charge: Charge,
+    /// Whether its tables have what they start with, because its block had it.
+    tables_remain: bool,
     /// What passive element segments hold until they are dropped; nothing for those beyond the end.
     elements: RefCell<Vec<Box<[u64]>>>,
 }
@@ -104,6 +106,7 @@ impl Instance {
         (context, charge): (NonNull<VMContext>, Charge),
         code: &CodeSpace,
     ) -> Handle {
+        let remains = owned.remains;
         let instance = std::mem::ManuallyDrop::new(owned).at;
         // SAFETY: the head's place is fresh; the context too, and has this layout; the node is that
         // of an instance.
@@ -115,9 +118,13 @@ impl Instance {
                 code,
                 owner,
                 _charge: charge,
+                tables_remain: remains.is_some_and(|remains| remains.tables),
                 elements: RefCell::default(),
             });
-            fill(context, image, code, store, instance, imports);
+            fill(context, image, store, instance, imports);
+            if remains.is_none_or(|remains| !ptr::eq(remains.code, code)) {
+                fill_func_refs(context, image, code);
+            }
             let own_tags = image.block.tags.within(instance);
             own_tags.as_ref().iter().for_each(|tag| tag.set_node(instance.cast()));
             store.adopt(instance.cast());
@@ -182,6 +189,7 @@ impl Instance {
 
     /// The memory with this index.
     pub fn memory(&self, index: MemoryIndex) -> &Memory {
+        self.node.reach();
         // SAFETY: memories live as long as the instances that have them or import them.
         unsafe { self.all_memories()[index.index()].as_ref() }
     }
@@ -202,6 +210,7 @@ impl Instance {
 
     /// The table with this index.
     pub fn table(&self, index: TableIndex) -> &Table {
+        self.node.reach();
         // SAFETY: tables live as long as the instances that have them or import them.
         unsafe { self.all_tables()[index.index()].as_ref() }
     }
@@ -350,6 +359,9 @@ impl Instance {
     /// Writes what tables start with, if that is the same for all instances; says whether it is.
     pub fn preset_tables(&self) -> bool {
         let Some(images) = &self.image().parts.table_images else { return false };
+        if self.tables_remain {
+            return true;
+        }
         let own = self.array(&self.image().block.tables);
         let first = self.at::<VMFuncRef>(self.image().layout.func_ref(0));
         for image in images {
@@ -398,10 +410,26 @@ impl Instance {
     pub(super) unsafe fn free(instance: NonNull<Instance>) -> Box<dyn Any> {
         // SAFETY: the caller's contract; the owner keeps the image alive.
         unsafe {
-            let Instance { owner, image, _charge, elements, .. } = instance.read();
-            drop((Owned::of(instance, &(*image).block), _charge, elements));
+            let Instance { node, owner, image, _charge, elements, .. } = instance.read();
+            let owned = Owned::of(instance, &*image);
+            if !node.is_reached() {
+                owned.memories().iter().for_each(Memory::leave_untouched);
+            }
+            owned.recycle();
+            drop((_charge, elements));
             owner
         }
+    }
+
+    /// What an instance that has been freed has left in its block.
+    ///
+    /// # Safety
+    ///
+    /// The block was that of an instance of `image`, and has not been written since.
+    pub(super) unsafe fn remains(block: NonNull<Instance>, image: &Image) -> Remains {
+        // SAFETY: both fields are still what they were, and need no dropping.
+        let (code, node) = unsafe { ((*block.as_ptr()).code, &(*block.as_ptr()).node) };
+        Remains { code, tables: !node.is_reached() && image.repeats_tables }
     }
 }
 
@@ -427,7 +455,7 @@ unsafe fn prepare<'a>(
         store.admit_objects(image)?;
     }
     let block = &image.block;
-    let mut owned = Owned::allocate(block)?;
+    let mut owned = Owned::allocate(image)?;
     // SAFETY: the context lies in the block.
     let context = unsafe { owned.at.cast::<u8>().add(block.context).cast() };
     define(&mut owned, context, store, image)?;
@@ -477,7 +505,9 @@ fn define(
     for (ty, i) in parts.tables.iter().zip(0..) {
         let place = layout.table(TableIndex::from_u32(shape.imported_tables + i));
         // SAFETY: as above.
-        let table = unsafe { Table::new(*ty, &budgets.elements, inline(context, place)) };
+        let (place, room) = (unsafe { inline(context, place) }, owned.room(i));
+        // SAFETY: as above; the room is that of this table.
+        let table = unsafe { Table::new(*ty, &budgets.elements, place, room) };
         owned.push_table(table?);
     }
     parts.tags.iter().for_each(|ty| owned.push_tag(Tag::new(image.type_ref(*ty).clone())));
@@ -534,7 +564,7 @@ unsafe fn inline<T>(context: NonNull<VMContext>, place: Place) -> NonNull<T> {
     unsafe { context.cast::<u8>().add(at as usize).cast() }
 }
 
-/// Writes everything into a context that does not change.
+/// Writes everything into a context that does not change, but for references to functions.
 ///
 /// # Safety
 ///
@@ -542,7 +572,6 @@ unsafe fn inline<T>(context: NonNull<VMContext>, place: Place) -> NonNull<T> {
 unsafe fn fill(
     context: NonNull<VMContext>,
     image: &Image,
-    code: &CodeSpace,
     store: &Store,
     instance: NonNull<Instance>,
     imports: &[Handle],
@@ -598,10 +627,21 @@ unsafe fn fill(
                 }
             }
         }
+    }
+}
 
-        let refs = place(layout.func_ref(0)).cast::<VMFuncRef>();
-        for (number, (func, ty)) in image.parts.func_refs.iter().enumerate() {
-            let (code, ty) = (code.entry(*func), image.types[ty.index()]);
+/// Writes the references to functions into a context.
+///
+/// # Safety
+///
+/// The context has the image's layout.
+unsafe fn fill_func_refs(context: NonNull<VMContext>, image: &Image, code: &CodeSpace) {
+    let first = image.layout.func_ref(0) as usize;
+    for (number, (func, ty)) in image.parts.func_refs.iter().enumerate() {
+        let (code, ty) = (code.entry(*func), image.types[ty.index()]);
+        // SAFETY: the context has a place for each of them.
+        unsafe {
+            let refs = context.cast::<u8>().add(first).cast::<VMFuncRef>();
             refs.add(number).write(VMFuncRef { code, vmctx: context.as_ptr(), ty });
         }
     }

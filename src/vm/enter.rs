@@ -21,7 +21,9 @@ use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
 use super::types::Type;
-use crate::abi::layout::{DIRECT_ENTRY_STACK, VMActivation, VMFuncRef, VMThread, WITNESS, entered};
+use crate::abi::layout::{
+    DIRECT_ENTRY_STACK, VMActivation, VMFuncRef, VMStore, VMThread, VMVector, WITNESS, entered,
+};
 use crate::wasm::TrapCode;
 
 /// What the runtime knows of a thread. Zeroed when the thread starts.
@@ -106,6 +108,10 @@ impl Raised {
 /// Stack that is left for the host below the limit of wasm, where the thread's is large.
 const HOST_RESERVE: usize = 128 << 10;
 
+/// More than the bytes between a trampoline's witness and where its frame pointer points to: functions
+/// have at most 1000 parameters and as many results.
+const LARGEST_TRAMPOLINE_FRAME: usize = 1 << 16;
+
 /// What wasm may use of a stack whose bounds are not known: one that the embedder switches to.
 const UNKNOWN_STACK: usize = 32 << 10;
 
@@ -119,6 +125,22 @@ impl Activation {
     /// Notes that wasm has called the host, or that it goes on.
     pub(super) fn set_outside(&mut self, witness: *const Witness) {
         self.vm.outside = witness.cast();
+    }
+
+    /// Where a trampoline that calls the host has left wasm: program counter and frame pointer. None
+    /// if no such trampoline is running.
+    ///
+    /// # Safety
+    ///
+    /// The entry is running.
+    pub(super) unsafe fn left_by_trampoline(&self) -> Option<(usize, usize)> {
+        let outside: *const Witness = self.vm.outside.cast();
+        // SAFETY: the trampoline's frame is live.
+        let frame = outside.addr() % 2 == 1 && !outside.is_null();
+        frame.then(|| unsafe {
+            let (fp, pc) = arch::caller(Witness::frame(outside));
+            (pc, fp)
+        })
     }
 }
 
@@ -223,7 +245,7 @@ impl Thread {
             return NonNull::new(self.vm.outermost.cast());
         };
         if activation.deeper.is_null() {
-            activation.deeper = new_activation(&mut self.vm);
+            activation.deeper = new_activation();
         }
         NonNull::new(activation.deeper)
     }
@@ -264,16 +286,10 @@ pub(super) fn forget_jumped_over() {
 }
 
 #[cold]
-fn new_activation(thread: *mut VMThread) -> *mut Activation {
+fn new_activation() -> *mut Activation {
     let layout = std::alloc::Layout::new::<Activation>();
     // SAFETY: the layout is not empty; null pointers, zeros and no box are good values.
-    unsafe {
-        let activation: *mut Activation = std::alloc::alloc_zeroed(layout).cast();
-        if let Some(activation) = activation.as_mut() {
-            activation.vm.thread = thread;
-        }
-        activation
-    }
+    unsafe { std::alloc::alloc_zeroed(layout).cast() }
 }
 
 /// A word in a frame that says its own address, disguised, as long as the frame is live.
@@ -287,6 +303,16 @@ impl Witness {
 
     fn value(witness: *const Witness) -> usize {
         witness.addr() ^ WITNESS
+    }
+
+    /// The frame pointer that the witness of a trampoline says.
+    ///
+    /// # Safety
+    ///
+    /// The address, to which 1 is added, can be read.
+    unsafe fn frame(witness: *const Witness) -> usize {
+        // SAFETY: the caller's contract.
+        unsafe { witness.wrapping_byte_sub(1).cast::<usize>().read_volatile() ^ WITNESS }
     }
 
     /// From now on the frame is live.
@@ -304,9 +330,17 @@ impl Witness {
     ///
     /// If it is above `inner`, the address can be read.
     pub(super) unsafe fn is_above(outer: *const Witness, inner: *const Witness) -> bool {
-        let word = outer.cast::<usize>();
+        if outer.addr() <= inner.addr() {
+            return false;
+        }
         // SAFETY: the caller's contract.
-        outer.addr() > inner.addr() && unsafe { word.read_volatile() } == Witness::value(outer)
+        unsafe {
+            if outer.addr() % 2 == 1 {
+                let frame = Witness::frame(outer).wrapping_sub(outer.addr() - 1);
+                return (1..LARGEST_TRAMPOLINE_FRAME).contains(&frame);
+            }
+            outer.cast::<usize>().read_volatile() == Witness::value(outer)
+        }
     }
 }
 
@@ -346,7 +380,7 @@ fn prepare(thread: &mut Thread, signals: bool) {
         thread.vm.direct_span = stack.end.saturating_sub(thread.vm.direct_floor);
     }
     if thread.vm.outermost.is_null() {
-        thread.vm.outermost = new_activation(&mut thread.vm).cast();
+        thread.vm.outermost = new_activation().cast();
     }
     if !thread.vm.outermost.is_null() {
         thread.vm.this = &mut thread.vm;
@@ -502,26 +536,35 @@ pub(super) fn is_inside(store: &Store) -> bool {
         || !newest_in(thread.running(&Witness::new()), store).is_null()
 }
 
-/// Calls a numeric function the shortest way, if there is one already and nothing is unusual, with
-/// arrays as [`enter`] gets them, which are to be as large as they say. Says how that has ended: one
-/// of [`entered`]; the caller goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
+/// The [`ArrayEntry`](super::signature::ArrayEntry) of types for which no code has been made.
+pub(super) unsafe extern "C" fn no_array_entry(
+    _: *const VMFuncRef,
+    _: *const VMVector,
+    _: *mut VMVector,
+    _: *mut VMStore,
+) -> u32 {
+    entered::UNUSUAL
+}
+
+/// Calls a function the shortest way if its type has code for that and nothing is unusual, with
+/// vectors of `wasm.h` or null. Says how that has ended: one of [`entered`]; the caller goes on with
+/// [`enter`], or with [`direct_entry`] and [`Store::left`].
 ///
 /// # Safety
 ///
 /// As [`enter`], but for counts and kinds of the arguments, which are compared with the function's
-/// type.
+/// type; vectors have the elements that they say.
 #[inline]
 pub unsafe fn enter_directly(
     store: &Store,
     func: NonNull<VMFuncRef>,
-    (args, count): (*const u8, usize),
-    (results, room): (*mut u8, usize),
+    args: *const VMVector,
+    results: *mut VMVector,
 ) -> u32 {
-    // SAFETY: the caller's contract: the function is live, and so is its type.
-    match unsafe { Type::of_vm(func.as_ref().ty).signature().array_entry() } {
-        // SAFETY: the code is that of the function's type; the rest is the caller's contract.
-        Some(entry) => unsafe { entry(func.as_ptr(), store.vm(), args, count, results, room) },
-        None => entered::UNUSUAL,
+    // SAFETY: the caller's contract: the function is live, and so is its type, whose code this is.
+    unsafe {
+        let entry = Type::of_vm(func.as_ref().ty).array_entry();
+        entry(func.as_ptr(), args, results, store.vm())
     }
 }
 
@@ -535,6 +578,23 @@ pub unsafe fn direct_entry<'a>() -> (&'a Store, Option<Box<Raised>>) {
     // SAFETY: direct entries use this activation, which lives as long as the thread.
     let activation = unsafe { &mut *(*arch::thread()).vm.outermost.cast::<Activation>() };
     (activation.store().expect("it is there until it is left"), activation.raised.take())
+}
+
+/// The current thread's entry in which the trampoline has called the host whose witness is at
+/// `outside`: after that call newer entries may be there, which the host has jumped out of.
+///
+/// # Safety
+///
+/// There is one.
+pub(super) unsafe fn left_for(outside: *const Witness) -> *mut Activation {
+    // SAFETY: a thread's activations live as long as the thread, and one has this witness.
+    unsafe {
+        let mut activation = (*arch::thread()).activation();
+        while !ptr::eq((*activation).vm.outside, outside.cast()) {
+            activation = (*activation).previous;
+        }
+        activation
+    }
 }
 
 /// Makes the current thread's entries forget a store, which is being dropped: they are abandoned.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::block::Block;
+use super::block::{Block, Spares};
 use super::types::TypeRef;
 use crate::abi::blob::Blob;
 use crate::abi::layout::{ContextLayout, VMType};
@@ -19,6 +19,11 @@ pub struct Image {
     pub(super) type_refs: Box<[TypeRef]>,
     pub(super) types: Box<[*const VMType]>,
     pub(super) parts: ImageParts,
+    /// Whether what tables start with lies in the blocks of instances and is the same as it was in
+    /// the same block before.
+    pub(super) repeats_tables: bool,
+    /// What instances have left for the next.
+    pub(super) spares: Spares,
     /// A number that no other image has.
     serial: u64,
 }
@@ -191,7 +196,13 @@ impl Image {
     pub fn new(layout: ContextLayout, type_refs: Box<[TypeRef]>, parts: ImageParts) -> Image {
         let types = type_refs.iter().map(|ty| ty.as_vm()).collect();
         let block = Block::new(&layout, &parts);
-        Image { layout, block, type_refs, types, parts, serial: new_serial() }
+        let repeats = |image: &TableImage| {
+            let is_own = |preset: &PresetRef| !matches!(preset.number(), Err(Some(_)));
+            block.has_room(image.table) && image.refs.iter().all(is_own)
+        };
+        let repeats_tables = parts.table_images.iter().flatten().all(repeats);
+        let (spares, serial) = (Spares::new(), new_serial());
+        Image { layout, block, type_refs, types, parts, repeats_tables, spares, serial }
     }
 
     /// The layout of contexts.
@@ -223,6 +234,12 @@ impl Image {
     /// Whether memories start with the data that they have, so that nobody has to copy it there.
     pub fn presets_data(&self) -> bool {
         self.parts.data_image.is_some()
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        self.spares.clear(&self.block);
     }
 }
 

@@ -171,8 +171,14 @@ impl HostFunc {
     }
 }
 
-/// What host trampolines call for functions with a closure of type `F`.
-unsafe extern "C" fn call<F>(context: *mut VMHostContext, args: *mut u8, results: *mut u8) -> u32
+/// What host trampolines call for functions with a closure of type `F`. `left` is null, or the witness
+/// of a trampoline that has called a C function.
+unsafe extern "C" fn call<F>(
+    context: *mut VMHostContext,
+    args: *mut u8,
+    results: *mut u8,
+    left: *const usize,
+) -> u32
 where
     F: Fn(&HostCall) -> Result<(), HostError> + 'static,
 {
@@ -181,6 +187,10 @@ where
         let func: &HostFunc = context_node(context.cast()).cast().as_ref();
         (func, Store::of_context(context.cast()), &*func.body.cast::<F>())
     };
+    if !left.is_null() {
+        // SAFETY: the trampoline is running.
+        unsafe { take_over(store, left.cast()) };
+    }
     let call = HostCall { store, signature: func.ty.signature(), args, results };
     // SAFETY: wasm of the store has called.
     let result = unsafe { outside(store, || catch_unwind(AssertUnwindSafe(|| body(&call)))) };
@@ -196,6 +206,26 @@ where
     1
 }
 
+/// Takes over from a trampoline that has called a C function: forgets what that has jumped out of,
+/// and notes where wasm was left as other trampolines do.
+///
+/// # Safety
+///
+/// `left` is the witness of the trampoline, which has left wasm of the store.
+#[cold]
+unsafe fn take_over(store: &Store, left: *const Witness) {
+    // SAFETY: the caller's contract. Nobody but this thread uses the store.
+    unsafe {
+        let activation = enter::left_for(left);
+        if (*arch::thread()).activation() != activation {
+            enter::forget_abandoned(activation);
+        }
+        if let Some((pc, fp)) = (*activation).left_by_trampoline() {
+            ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = (pc, fp);
+        }
+    }
+}
+
 /// Does what may free something, or run the embedder's code, in the course of a host call or a libcall.
 /// The body does not unwind.
 ///
@@ -205,7 +235,6 @@ where
 #[inline]
 pub(super) unsafe fn outside<T>(store: &Store, body: impl FnOnce() -> T) -> T {
     let witness = Witness::new();
-    // The thread may have newer ones, if the host has jumped out of them before this is called.
     let activation = store.innermost();
     // SAFETY: wasm, which has called, runs in this activation.
     unsafe { (*activation).set_outside(witness.begin()) };

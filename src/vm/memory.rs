@@ -23,6 +23,8 @@ pub struct Memory {
     bytes: Bytes,
     /// What it started with, if not with zeros; what compiled code sees of it is there as long.
     image: Option<NonNull<DataImage>>,
+    /// Whether it is as it was made, see [`Memory::leave_untouched`].
+    untouched: Cell<bool>,
     /// Its part of the store's budget of bytes.
     charge: Charge,
 }
@@ -60,6 +62,13 @@ impl Ground {
         if let Ground::Slot(mut slot) = self {
             slot.committed = committed;
             slots::give(slot, image);
+        }
+    }
+
+    /// Ends its use, in which nothing was written to it but `image`, and it did not grow.
+    fn give_back_untouched(self, image: Option<&DataImage>) {
+        if let Ground::Slot(slot) = self {
+            slots::give_untouched(slot, image);
         }
     }
 }
@@ -179,22 +188,22 @@ impl Memory {
             unsafe { place.cast().write(memory.vm) };
             return Ok(memory);
         }
-        let (style, ground, committed) = find_ground(&ty, config, size, image)?;
+        let (style, mut ground, committed) = find_ground(&ty, config, size, image)?;
         let bytes = Bytes::Own {
             ground: Cell::default(),
             reserved: Cell::default(),
             committed: Cell::default(),
         };
         if let Some(image) = image {
-            let base = ground.mapping().base();
-            let is_there = matches!(&ground, Ground::Slot(slot) if slot.holds(image));
-            if !is_there {
-                // SAFETY: the image fits into what is accessible, which is zero.
-                unsafe { image.copy_to(base) };
+            // SAFETY: the image fits into what is accessible, which is zero unless the slot holds
+            // the image.
+            match &mut ground {
+                Ground::Slot(slot) => unsafe { slot.put(image) },
+                Ground::Own(mapping) => unsafe { image.copy_to(mapping.base()) },
             }
         }
-        let memory =
-            Memory { ty, vm: place, style, bytes, image: image.map(NonNull::from), charge };
+        let (image, untouched) = (image.map(NonNull::from), Cell::new(false));
+        let memory = Memory { ty, vm: place, style, bytes, image, untouched, charge };
         memory.install(ground, committed);
         set_len(memory.vm, size);
         Ok(memory)
@@ -214,7 +223,8 @@ impl Memory {
 
     fn share(memory: Arc<SharedMemory>, charge: Charge) -> Memory {
         let (ty, vm, style) = (memory.ty(), memory.vm(), memory.style());
-        Memory { ty, vm, style, bytes: Bytes::Shared(memory), image: None, charge }
+        let (bytes, untouched) = (Bytes::Shared(memory), Cell::new(false));
+        Memory { ty, vm, style, bytes, image: None, untouched, charge }
     }
 
     /// What it shares with others, if it is shared.
@@ -223,6 +233,12 @@ impl Memory {
             Bytes::Shared(memory) => Some(memory),
             Bytes::Own { .. } => None,
         }
+    }
+
+    /// Says, at the memory's end, that nobody has ever got hold of it: what it leaves behind is as it
+    /// was made.
+    pub(super) fn leave_untouched(&self) {
+        self.untouched.set(true);
     }
 
     fn install(&self, new: Ground, new_committed: usize) {
@@ -362,6 +378,9 @@ impl Drop for Memory {
         {
             // SAFETY: the image lives as long as the memory (contract of `new`).
             let image = self.image.map(|image| unsafe { image.as_ref() });
+            if self.untouched.get() {
+                return ground.give_back_untouched(image);
+            }
             ground.give_back(committed.get(), image);
         }
     }

@@ -8,7 +8,7 @@ use std::{fmt, ptr};
 use super::arch;
 use super::code::{Trampoline, Trampolines};
 use crate::abi::code::{Crossing, Template};
-use crate::abi::layout::{VMFuncRef, VMStore};
+use crate::abi::layout::{VMFuncRef, VMStore, VMVector};
 use crate::abi::signature::{array_size, kind};
 use crate::wasm::FuncType;
 
@@ -31,9 +31,9 @@ pub type EntryTrampoline = unsafe extern "C" fn(
     *mut crate::abi::layout::VMActivation,
 ) -> u32;
 
-/// The code of [`Crossing::ArrayEntry`]: `(function, store, arguments, count, results, room)`.
+/// The code of [`Crossing::ArrayEntry`]: `(function, arguments, results, store)`.
 pub type ArrayEntry =
-    unsafe extern "C" fn(*const VMFuncRef, *mut VMStore, *const u8, usize, *mut u8, usize) -> u32;
+    unsafe extern "C" fn(*const VMFuncRef, *const VMVector, *mut VMVector, *mut VMStore) -> u32;
 
 /// Calls of a type that are made in full before it is worth making code for direct ones.
 const CALLS_BEFORE_DIRECT: u32 = 16;
@@ -47,8 +47,6 @@ pub struct Signature {
     has_vectors: bool,
     stack_need: usize,
     entry: AtomicPtr<u8>,
-    /// The code of the array entry; null before there is some.
-    array_entry: AtomicPtr<u8>,
     /// Calls that could have been direct ones.
     calls: AtomicU32,
     trampolines: [OnceLock<Trampoline>; Crossing::COUNT],
@@ -67,8 +65,7 @@ impl Signature {
             has_refs: ty.has_refs(),
             has_vectors: ty.has_vectors(),
             stack_need: array_size(values) + 1024,
-            entry: AtomicPtr::new(ptr::null_mut()),
-            array_entry: AtomicPtr::new(ptr::null_mut()),
+            entry: AtomicPtr::new(arch::entry(ty).map_or(ptr::null_mut(), |code| code as *mut u8)),
             calls: AtomicU32::new(0),
             trampolines: [const { OnceLock::new() }; Crossing::COUNT],
             pointer: OnceLock::new(),
@@ -106,7 +103,7 @@ impl Signature {
         self.stack_need
     }
 
-    /// The trampoline that enters functions of this type, made on first need.
+    /// The trampoline that enters functions of this type, made on first need if there is none ready.
     pub(super) fn entry(&self) -> Result<EntryTrampoline, String> {
         let mut code = self.entry.load(Ordering::Acquire).cast_const();
         if code.is_null() {
@@ -126,27 +123,16 @@ impl Signature {
         })
     }
 
-    /// What direct calls with arrays go through, if there is some already.
-    #[inline]
-    pub(super) fn array_entry(&self) -> Option<ArrayEntry> {
-        let code = self.array_entry.load(Ordering::Acquire);
-        // SAFETY: the compiler makes array entries with this signature.
-        (!code.is_null()).then(|| unsafe { std::mem::transmute::<*mut u8, ArrayEntry>(code) })
-    }
-
-    /// Counts a numeric call that could have been a direct one; from some number on the next ones
-    /// can.
-    pub fn count_call(&self) {
+    /// Counts a numeric call that could have been a direct one; at some number, the code that the next
+    /// ones can go through.
+    pub(super) fn count_call(&self) -> Option<*const u8> {
         let calls = self.calls.load(Ordering::Relaxed);
         if calls > CALLS_BEFORE_DIRECT {
-            return;
+            return None;
         }
         self.calls.store(calls + 1, Ordering::Relaxed);
-        if calls == CALLS_BEFORE_DIRECT
-            && let Ok(code) = self.trampoline(Crossing::ArrayEntry)
-        {
-            self.array_entry.store(code.cast_mut(), Ordering::Release);
-        }
+        let made = (calls == CALLS_BEFORE_DIRECT).then(|| self.trampoline(Crossing::ArrayEntry));
+        made?.ok()
     }
 
     /// The code of a C function that calls `func`, which is of this type.

@@ -199,6 +199,19 @@ pub(super) fn give(mut slot: Slot, image: Option<&DataImage>) {
         // Its bytes must not be seen again.
         return;
     }
+    give_clean(slot);
+}
+
+/// Gives a slot back whose bytes are as they were when it was taken for a memory that starts with
+/// `image`, and got it by [`Slot::put`].
+pub(super) fn give_untouched(slot: Slot, image: Option<&DataImage>) {
+    match image {
+        Some(image) if !slot.holds(image) => give(slot, Some(image)),
+        _ => give_clean(slot),
+    }
+}
+
+fn give_clean(slot: Slot) {
     let Some(mut shelf) = try_lock(&SHELVES[stripe()].0) else { return put_away([slot]) };
     let resident = shelf.iter().map(|slot| slot.resident).sum::<usize>() + slot.resident;
     shelf.push(slot);
@@ -339,6 +352,25 @@ impl Slot {
         self.image.0 == image.serial()
     }
 
+    /// Writes the image into a slot that has just been taken for it, unless it is there. From then on
+    /// the slot holds it, if that can be undone at little cost.
+    ///
+    /// # Safety
+    ///
+    /// The image fits into what is accessible.
+    pub(super) unsafe fn put(&mut self, image: &DataImage) {
+        if self.holds(image) {
+            return;
+        }
+        // SAFETY: the caller's contract; without the image all bytes are zero.
+        unsafe { image.copy_to(self.mapping.base()) };
+        let span = span(image);
+        self.resident = (self.resident + span.len()).min(self.committed);
+        if span.len() <= MOST_KEPT_UNSEEN {
+            self.image = (image.serial(), image.range());
+        }
+    }
+
     /// Fills the bytes of the image that it has with zeros.
     fn forget_image(&mut self) {
         let (_, range) = std::mem::replace(&mut self.image, (0, 0..0));
@@ -366,11 +398,7 @@ impl Slot {
     fn clean(&mut self, image: Option<&DataImage>) -> bool {
         let base = self.mapping.base();
         let (resident, of_image) = (Cell::new(0), Cell::new(0));
-        let span = image.map_or(0..0, |image| {
-            let page = sys::page_size();
-            let Range { start, end } = image.range();
-            start / page * page..end.next_multiple_of(page)
-        });
+        let span = image.map_or(0..0, span);
         let clean = |part: Range<usize>| {
             resident.set(resident.get() + part.len());
             if resident.get() > MOST_KEPT {
@@ -427,6 +455,13 @@ impl Slot {
     }
 }
 
+/// The pages of the system that the image lies in.
+fn span(image: &DataImage) -> Range<usize> {
+    let page = sys::page_size();
+    let Range { start, end } = image.range();
+    start / page * page..end.next_multiple_of(page)
+}
+
 /// Engines, as long as one of which is there idle slots are kept.
 static USERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -480,7 +515,8 @@ mod tests {
             bytes(&mut slot).fill(1);
             assert!(slot.clean(None) && is_zero(&mut slot));
             // SAFETY: the image fits, and the slot is ours.
-            unsafe { image.copy_to(slot.mapping.base()) };
+            unsafe { slot.put(&image) };
+            assert!(slot.holds(&image) && slot.resident <= slot.committed);
             let expected = bytes(&mut slot).to_vec();
             bytes(&mut slot)[4000..SIZE - 5].fill(2);
             assert!(slot.clean(Some(&image)) && slot.holds(&image));
@@ -511,6 +547,21 @@ mod tests {
         bytes(&mut slot).fill(3);
         assert!(slot.clean(None) && slot.adjust(SIZE) && slot.adjust(much));
         assert!(is_zero(&mut slot));
+        put_away([slot]);
+    }
+
+    #[test]
+    fn data_that_lies_far_apart_is_not_kept() {
+        let much = 4 * MOST_KEPT;
+        let image = image(&[(3, 1..200), (much - 10, 50..60)]);
+        let mut slot = ROOM.lock().unwrap().take(Class::Guarded, much).unwrap();
+        assert!(slot.adjust(much));
+        // SAFETY: the image fits, and the slot is ours.
+        unsafe { slot.put(&image) };
+        assert_eq!((bytes(&mut slot)[3], bytes(&mut slot)[much - 10]), (1, 50));
+        assert!(!slot.holds(&image));
+        assert!(slot.clean(Some(&image)) && is_zero(&mut slot));
+        assert!(!slot.holds(&image));
         put_away([slot]);
     }
 

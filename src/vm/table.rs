@@ -18,8 +18,17 @@ pub struct Table {
     capacity: Cell<usize>,
     /// That memory; also known to `vm`, which may be gone when the table is dropped.
     memory: Cell<NonNull<u8>>,
+    /// Whether the memory is a [`Room`], and not the table's to free.
+    in_room: Cell<bool>,
     /// Its part of the store's budget of elements.
     charge: Charge,
+}
+
+/// Memory that a table can begin in: as much as its minimum takes, for as long as the table lives.
+pub(super) struct Room {
+    pub at: NonNull<u8>,
+    /// Whether it has what the table starts with already. Otherwise the table starts with null.
+    pub is_set: bool,
 }
 
 /// The most elements that a table can have; the limit that browsers agree on.
@@ -35,11 +44,13 @@ impl Table {
     ///
     /// # Safety
     ///
-    /// What `vm` points to lives as long as the table, the budget stays where it is and lives longer.
-    pub unsafe fn new(
+    /// What `vm` points to lives as long as the table, the budget stays where it is and lives longer;
+    /// the room is one.
+    pub(super) unsafe fn new(
         ty: TableType,
         budget: &Budget,
         vm: NonNull<VMTable>,
+        room: Option<Room>,
     ) -> Result<Table, String> {
         if ty.limits.min > MAX_TABLE_ELEMENTS {
             return Err(format!("a table of {} elements is too large", ty.limits.min));
@@ -54,10 +65,19 @@ impl Table {
         let memory = NonNull::dangling();
         // SAFETY: `vm` lives as long as the table.
         unsafe { *vm.as_ptr() = VMTable { base: memory.as_ptr(), len: 0 } };
-        let table = Table { ty, vm, capacity: Cell::new(0), memory: Cell::new(memory), charge };
+        let (capacity, memory) = (Cell::new(0), Cell::new(memory));
+        let table = Table { ty, vm, capacity, memory, in_room: Cell::new(room.is_some()), charge };
         let len = ty.limits.min as usize;
-        if !table.reallocate(len) {
-            return Err("no memory for a table".to_owned());
+        match room {
+            Some(room) => {
+                if !room.is_set {
+                    // SAFETY: the room has so many bytes (the caller's contract).
+                    unsafe { room.at.write_bytes(0, table.layout(len).size()) };
+                }
+                table.move_to(room.at, len);
+            }
+            None if table.reallocate(len) => {}
+            None => return Err("no memory for a table".to_owned()),
         }
         table.set_len(len);
         Ok(table)
@@ -74,15 +94,31 @@ impl Table {
         // and is left by nobody but the caller, who sets the new base.
         unsafe {
             let Some(base) = NonNull::new(alloc::alloc_zeroed(new)) else { return false };
-            if self.capacity.get() > 0 {
-                std::ptr::copy_nonoverlapping(self.base(), base.as_ptr(), old.size());
-                alloc::dealloc(self.base(), old);
-            }
-            (*self.vm.as_ptr()).base = base.as_ptr();
-            self.memory.set(base);
+            std::ptr::copy_nonoverlapping(self.base(), base.as_ptr(), old.size());
+            self.free();
+            self.in_room.set(false);
+            self.move_to(base, capacity);
         }
-        self.capacity.set(capacity);
         true
+    }
+
+    fn move_to(&self, memory: NonNull<u8>, capacity: usize) {
+        // SAFETY: `vm` lives as long as the table.
+        unsafe { (*self.vm.as_ptr()).base = memory.as_ptr() };
+        self.memory.set(memory);
+        self.capacity.set(capacity);
+    }
+
+    /// Frees the table's memory, if that is its own.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the memory any more.
+    unsafe fn free(&self) {
+        if self.capacity.get() > 0 && !self.in_room.get() {
+            // SAFETY: the memory has this layout; else the caller's contract.
+            unsafe { alloc::dealloc(self.base(), self.layout(self.capacity.get())) };
+        }
     }
 
     fn layout(&self, capacity: usize) -> Layout {
@@ -248,10 +284,8 @@ pub fn in_bounds(start: u64, len: u64, available: usize) -> bool {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        if self.capacity.get() > 0 {
-            // SAFETY: the memory has this layout and nobody uses it any more.
-            unsafe { alloc::dealloc(self.base(), self.layout(self.capacity.get())) };
-        }
+        // SAFETY: with the table goes whoever could use it.
+        unsafe { self.free() };
     }
 }
 
@@ -267,7 +301,7 @@ mod tests {
         let ty = TableType::new(RefType::EXTERN, limits);
         let budget = Budget::default();
         // SAFETY: both live longer than the table.
-        let table = unsafe { Table::new(ty, &budget, NonNull::from(&mut vm)) }.unwrap();
+        let table = unsafe { Table::new(ty, &budget, NonNull::from(&mut vm), None) }.unwrap();
         assert_eq!(table.get(1), Some(0));
         assert_eq!(table.get(2), None);
         assert_eq!(table.grow(2, 7), Some(2));

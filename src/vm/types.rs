@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, ptr};
 
-use super::signature::{MakeTrampolines, Maker, Signature};
+use super::enter::no_array_entry;
+use super::signature::{ArrayEntry, MakeTrampolines, Maker, Signature};
 use crate::abi::layout::{TypeSort, VMType};
 use crate::abi::object::{StructLayout, storage_size};
 use crate::wasm::{
@@ -24,6 +25,8 @@ use crate::wasm::{
 #[repr(C)]
 pub struct Type {
     vm: VMType,
+    /// An [`ArrayEntry`].
+    array_entry: AtomicPtr<()>,
     id: TypeId,
     definition: SubType,
     /// The types above it, the topmost first, and itself.
@@ -142,6 +145,22 @@ impl Type {
     #[inline]
     pub fn signature(&self) -> &Signature {
         self.signature.as_ref().expect("it is a function type")
+    }
+
+    /// What direct calls with arrays go through.
+    #[inline]
+    pub(super) fn array_entry(&self) -> ArrayEntry {
+        let code = self.array_entry.load(Ordering::Acquire);
+        // SAFETY: there is nothing else here.
+        unsafe { std::mem::transmute::<*mut (), ArrayEntry>(code) }
+    }
+
+    /// Counts a numeric call that could have been a direct one, of a function of this type; from some
+    /// number on the next ones can.
+    pub fn count_call(&self) {
+        if let Some(code) = self.signature().count_call() {
+            self.array_entry.store(code.cast_mut().cast(), Ordering::Release);
+        }
     }
 
     /// Whether it is `other` or below it.
@@ -449,6 +468,7 @@ fn build(
             let signature = definition.func().map(|ty| Signature::new(ty, maker.clone()));
             Type {
                 vm: VMType { slot: slots[index], depth: 0, sort, supers: ptr::null() },
+                array_entry: AtomicPtr::new(no_array_entry as *mut ()),
                 id: id(index as u32),
                 shape: Shape::of(&definition.composite),
                 definition,

@@ -5,10 +5,13 @@ use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::abi::code::{Hole, Template};
-use crate::abi::layout::{VMContext, VMFuncRef, VMStore, VMThread};
+use crate::abi::layout::{VMActivation, VMContext, VMFuncRef, VMStore, VMThread};
 use crate::abi::libcalls::{Libcall, for_each_libcall};
+use crate::abi::signature::{MachineType, PAYLOAD, SLOT, machine_type};
 use crate::vm::code::CodeSpace;
 use crate::vm::enter::Thread;
+use crate::vm::signature::EntryTrampoline;
+use crate::wasm::FuncType;
 
 // The thread block. It is declared here because Rust has no stable way to ask for the initial-exec
 // model, in which reading a thread-local variable calls nothing and allocates nothing: a signal
@@ -172,6 +175,126 @@ pub unsafe extern "C" fn call_on(
         "ret",
         ".cfi_endproc",
     )
+}
+
+/// An entry trampoline: saves what C wants back, sets the stack limit, notes how to get back, loads the
+/// parameters, calls, and stores the result. The same as `compile` makes.
+macro_rules! entry {
+    ([$($load:literal)*] [$($store:literal)*]) => {{
+        #[unsafe(naked)]
+        unsafe extern "C" fn entry(
+            _code: *const u8,
+            _context: *mut VMContext,
+            _args: *mut u8,
+            _results: *mut u8,
+            _activation: *mut VMActivation,
+        ) -> u32 {
+            naked_asm!(
+                ".cfi_startproc",
+                "push rbp",
+                ".cfi_def_cfa_offset 16",
+                ".cfi_offset rbp, -16",
+                "mov rbp, rsp",
+                ".cfi_def_cfa_register rbp",
+                "push rbx",
+                "push r12",
+                "push r13",
+                "push r14",
+                "push r15",
+                "push rcx",
+                "mov rax, [r8 + {store}]",
+                "mov r10, rsp",
+                "sub r10, [rax + {max_stack}]",
+                "mov r11, [r8 + {floor}]",
+                "cmp r10, r11",
+                "cmovl r10, r11",
+                "mov [rax + {stack_limit}], r10",
+                "lea rax, [rip + 2f]",
+                "mov [r8 + {resume_pc}], rax",
+                "mov [r8 + {resume_sp}], rsp",
+                "mov [r8 + {resume_fp}], rbp",
+                "mov r10, rdi",
+                "mov r11, rdx",
+                "mov rdi, rsi",
+                $($load,)*
+                "call r10",
+                "mov rcx, [rbp - 48]",
+                $($store,)*
+                "xor eax, eax",
+                "3:",
+                "mov rbx, [rbp - 8]",
+                "mov r12, [rbp - 16]",
+                "mov r13, [rbp - 24]",
+                "mov r14, [rbp - 32]",
+                "mov r15, [rbp - 40]",
+                "leave",
+                ".cfi_remember_state",
+                ".cfi_def_cfa rsp, 8",
+                "ret",
+                ".cfi_restore_state",
+                "2:",
+                "mov eax, 1",
+                "jmp 3b",
+                ".cfi_endproc",
+                store = const offset_of!(VMActivation, store),
+                floor = const offset_of!(VMActivation, floor),
+                resume_pc = const offset_of!(VMActivation, resume_pc),
+                resume_sp = const offset_of!(VMActivation, resume_sp),
+                resume_fp = const offset_of!(VMActivation, resume_fp),
+                max_stack = const offset_of!(VMStore, max_stack),
+                stack_limit = const offset_of!(VMStore, stack_limit),
+            )
+        }
+        entry as EntryTrampoline
+    }};
+}
+
+/// Entry trampolines by the number of integers that the function takes, for each way to store a result.
+macro_rules! entries {
+    ($($store:tt)*) => {
+        [$([
+            entry!([] $store),
+            entry!(["mov rsi, [r11 + 8]"] $store),
+            entry!(["mov rsi, [r11 + 8]" "mov rdx, [r11 + 24]"] $store),
+            entry!(["mov rsi, [r11 + 8]" "mov rdx, [r11 + 24]" "mov rcx, [r11 + 40]"] $store),
+            entry!([
+                "mov rsi, [r11 + 8]" "mov rdx, [r11 + 24]" "mov rcx, [r11 + 40]"
+                "mov r8, [r11 + 56]"
+            ] $store),
+            entry!([
+                "mov rsi, [r11 + 8]" "mov rdx, [r11 + 24]" "mov rcx, [r11 + 40]"
+                "mov r8, [r11 + 56]" "mov r9, [r11 + 72]"
+            ] $store),
+        ]),*]
+    };
+}
+
+static ENTRIES: [[EntryTrampoline; 6]; 5] = entries! {
+    []
+    ["mov [rcx + 8], eax"]
+    ["mov [rcx + 8], rax"]
+    ["movss [rcx + 8], xmm0"]
+    ["movsd [rcx + 8], xmm0"]
+};
+const _: () = assert!(SLOT == 16 && PAYLOAD == 8);
+
+/// The entry trampoline of a type that takes a few integers or references, and returns one value at
+/// most: these need not be compiled.
+pub fn entry(ty: &FuncType) -> Option<EntryTrampoline> {
+    use MachineType::{F32, F64, I32, I64, Pointer};
+    let result = match ty.results() {
+        [] => 0,
+        [result] => match machine_type(*result) {
+            I32 => 1,
+            I64 | Pointer => 2,
+            F32 => 3,
+            F64 => 4,
+            MachineType::V128 => return None,
+        },
+        _ => return None,
+    };
+    let integers = ty.params().iter().all(|ty| matches!(machine_type(*ty), I32 | I64 | Pointer));
+    ENTRIES[result].get(ty.params().len()).filter(|_| integers).copied()
 }
 
 /// The caller's frame pointer and return address, as a frame has them at its frame pointer.

@@ -89,6 +89,9 @@ impl Handle {
         // SAFETY: the caller's contract.
         let head = unsafe { node.as_ref() };
         head.roots.set(head.roots.get() + 1);
+        if kind != EntityKind::Instance {
+            head.reach();
+        }
         let store = ManuallyDrop::new(head.store().share());
         Handle { store, node, kind, raw: raw.cast() }
     }

@@ -136,6 +136,8 @@ pub struct Node {
     links: Cell<usize>,
     /// Whether a reference to something in it may be where no handle or link tells.
     escaped: Cell<bool>,
+    /// Whether anybody has ever got hold of something in it: else all is as it was made.
+    reached: Cell<bool>,
     marked: Cell<bool>,
     /// Whether it is in the store's list of deferred nodes.
     deferred: Cell<bool>,
@@ -172,6 +174,7 @@ impl Node {
             roots: Cell::new(0),
             links: Cell::new(0),
             escaped: Cell::new(false),
+            reached: Cell::new(false),
             marked: Cell::new(false),
             deferred: Cell::new(false),
         }
@@ -213,6 +216,17 @@ impl Node {
     /// Notes that a reference to something in it may now be anywhere.
     pub(in crate::vm) fn escape(&self) {
         self.escaped.set(true);
+        self.reach();
+    }
+
+    /// Notes that somebody has got hold of something in it.
+    pub(in crate::vm) fn reach(&self) {
+        self.reached.set(true);
+    }
+
+    /// Whether anybody ever has.
+    pub(in crate::vm) fn is_reached(&self) -> bool {
+        self.reached.get()
     }
 }
 
@@ -278,7 +292,10 @@ impl Store {
             call_in_full: pointer::call_in_full,
             call_ended: pointer::call_ended,
         };
-        StoreRc(ManuallyDrop::new(Rc::new(Store {
+        // Made where it stays: it is large.
+        let mut place = Rc::<Store>::new_uninit();
+        let store = Rc::get_mut(&mut place).expect("nobody else has it");
+        store.write(Store {
             vm: UnsafeCell::new(vm),
             config,
             interrupt,
@@ -305,7 +322,9 @@ impl Store {
             orphaned: Cell::new(false),
             budgets: Budgets::default(),
             owner,
-        })))
+        });
+        // SAFETY: it has just been written.
+        StoreRc(ManuallyDrop::new(unsafe { place.assume_init() }))
     }
 
     /// What compiled code sees of it.
@@ -437,7 +456,8 @@ impl Store {
     pub fn new_table(&self, ty: TableType, init: u64) -> Result<Handle, String> {
         let mut vm = Box::new(VMTable { base: ptr::null_mut(), len: 0 });
         // SAFETY: the place goes with the table, and both before the budget.
-        let table = unsafe { Table::new(ty, &self.budgets.elements, NonNull::from(&mut *vm)) }?;
+        let table =
+            unsafe { Table::new(ty, &self.budgets.elements, NonNull::from(&mut *vm), None) }?;
         table.fill(0, init, ty.limits.min);
         let node = Node::new(self, NodeKind::Table);
         let host = leak(Box::new(HostTable { node, table, _vm: vm }));

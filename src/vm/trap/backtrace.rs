@@ -72,7 +72,7 @@ pub(in crate::vm) fn handler(store: &Store, tag: &Tag) -> Option<Landing> {
     // from where wasm was left to the frame of the entry trampoline there are only frames of
     // compiled code, whose spaces and contexts are live.
     unsafe {
-        let (mut pc, mut fp) = ((*store.vm()).exit_pc, (*store.vm()).exit_fp);
+        let (mut pc, mut fp) = left_at(store);
         while fp != (*activation).vm.resume_fp {
             if let Some(found) = registry::find(pc).and_then(|space| (*space).lookup(pc)) {
                 let sites = &found.sites;
@@ -126,10 +126,8 @@ fn walk_raw(
     start: Start,
     visit: &mut dyn FnMut(usize, usize, Option<*mut VMContext>) -> bool,
 ) {
-    // SAFETY: only the thread that is in the store walks over its frames.
-    let left_at = unsafe { ((*store.vm()).exit_pc, (*store.vm()).exit_fp) };
     let (mut pc, mut fp) = match start {
-        Start::LeftWasm | Start::Prologue(_) | Start::Host => left_at,
+        Start::LeftWasm | Start::Prologue(_) | Start::Host => left_at(store),
         Start::At { pc, fp } | Start::PrologueAt { pc, fp, .. } => (pc, fp),
     };
     let mut prologue_context = match start {
@@ -148,9 +146,21 @@ fn walk_raw(
                 }
                 (fp, pc) = arch::caller(fp);
             }
-            (pc, fp) = (*activation).left_at;
+            let noted = (*activation).left_at;
             activation = (*activation).previous_in_store;
+            let by_trampoline = activation.as_ref().and_then(|a| a.left_by_trampoline());
+            (pc, fp) = by_trampoline.unwrap_or(noted);
         }
+    }
+}
+
+/// Where wasm of the store was left last, if it was: program counter and frame pointer.
+fn left_at(store: &Store) -> (usize, usize) {
+    // SAFETY: only the thread that is in the store walks over its frames; entries that are not running
+    // have been forgotten before.
+    unsafe {
+        let by_trampoline = store.innermost().as_ref().and_then(|a| a.left_by_trampoline());
+        by_trampoline.unwrap_or(((*store.vm()).exit_pc, (*store.vm()).exit_fp))
     }
 }
 
