@@ -2,7 +2,7 @@
 //! ever show. Every test makes many memories one after the other, or at once, and looks at all that
 //! a guest could see of those before.
 
-use tenon::{Config, Engine, Error, Instance, Module, Store, TrapCode, Val};
+use tenon::{Config, Engine, Error, Instance, Module, Store, StoreLimits, TrapCode, Val};
 
 const PAGE: usize = 1 << 16;
 
@@ -408,5 +408,34 @@ fn who_writes_without_ever_being_reached_by_the_host_is_cleaned_up_after() {
         let empty = kind(&engine, 1, &[], 0);
         let fresh = Instance::new(&Store::new(&engine), &empty.module, &[]).unwrap();
         look_and_leave_traces(&fresh, &empty, &mut Numbers(1));
+    }
+}
+
+#[test]
+fn an_instance_that_could_not_be_made_leaves_no_empty_tables() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let entries = "$f ".repeat(300);
+    let text = format!(
+        "(module (type $s (struct (field i32))) (type $r (func (result i32)))
+          (global (ref $s) (struct.new $s (i32.const 1)))
+          (table 300 funcref) (elem (i32.const 0) {entries})
+          (func $f (type $r) (i32.const 5))
+          (func (export \"call\") (param i32) (result i32)
+            (call_indirect (type $r) (local.get 0))))"
+    );
+    let module = Module::from_text(&engine, text.as_bytes()).unwrap();
+    for round in 0..8 {
+        let store = Store::new(&engine);
+        if round % 2 == 0 {
+            // There is no room for what the global starts with, which comes before tables.
+            store.set_limits(StoreLimits { heap: 0, ..StoreLimits::default() });
+            assert!(Instance::new(&store, &module, &[]).is_err());
+        } else {
+            let instance = Instance::new(&store, &module, &[]).unwrap();
+            for index in [0, 299] {
+                let results = call(&instance, "call", &[index]).unwrap();
+                assert!(matches!(results[0], Val::I32(5)));
+            }
+        }
     }
 }

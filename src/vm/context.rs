@@ -1,7 +1,7 @@
 //! Instances: one context for compiled code, and what belongs to it.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
 use cranelift_entity::EntityRef;
@@ -60,8 +60,9 @@ pub struct Instance {
     owner: Box<dyn Any>,
     /// Its place in the store's budget of instances.
     _charge: Charge,
-    /// Whether its tables have what they start with, because its block had it.
-    tables_remain: bool,
+    /// Whether its tables have got what they start with: from the instance before, in the same
+    /// block, or by [`Instance::preset_tables`].
+    tables_set: Cell<bool>,
     /// What passive element segments hold until they are dropped; nothing for those beyond the end.
     elements: RefCell<Vec<Box<[u64]>>>,
 }
@@ -118,7 +119,7 @@ impl Instance {
                 code,
                 owner,
                 _charge: charge,
-                tables_remain: remains.is_some_and(|remains| remains.tables),
+                tables_set: Cell::new(remains.is_some_and(|remains| remains.tables)),
                 elements: RefCell::default(),
             });
             fill(context, image, store, instance, imports);
@@ -359,7 +360,7 @@ impl Instance {
     /// Writes what tables start with, if that is the same for all instances; says whether it is.
     pub fn preset_tables(&self) -> bool {
         let Some(images) = &self.image().parts.table_images else { return false };
-        if self.tables_remain {
+        if self.tables_set.replace(true) {
             return true;
         }
         let own = self.array(&self.image().block.tables);
@@ -427,9 +428,11 @@ impl Instance {
     ///
     /// The block was that of an instance of `image`, and has not been written since.
     pub(super) unsafe fn remains(block: NonNull<Instance>, image: &Image) -> Remains {
-        // SAFETY: both fields are still what they were, and need no dropping.
-        let (code, node) = unsafe { ((*block.as_ptr()).code, &(*block.as_ptr()).node) };
-        Remains { code, tables: !node.is_reached() && image.repeats_tables }
+        // SAFETY: the fields are still what they were, and need no dropping.
+        let Instance { code, node, tables_set, .. } = unsafe { block.as_ref() };
+        // An instance whose making has failed may have got no further than to empty tables.
+        let tables = image.repeats_tables && tables_set.get() && !node.is_reached();
+        Remains { code: *code, tables }
     }
 }
 

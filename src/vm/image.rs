@@ -200,7 +200,8 @@ impl Image {
             let is_own = |preset: &PresetRef| !matches!(preset.number(), Err(Some(_)));
             block.has_room(image.table) && image.refs.iter().all(is_own)
         };
-        let repeats_tables = parts.table_images.iter().flatten().all(repeats);
+        let images = parts.table_images.as_ref();
+        let repeats_tables = images.is_some_and(|images| images.iter().all(repeats));
         let (spares, serial) = (Spares::new(), new_serial());
         Image { layout, block, type_refs, types, parts, repeats_tables, spares, serial }
     }
