@@ -90,9 +90,10 @@ pub(super) fn loop_(t: &mut Translator, ty: BlockType) -> Result<(), CompileErro
     let counters = counted::begin(t);
     t.b.ins().jump(target, &args);
     t.b.switch_to_block(target);
-    tier::take_over(t, target, height, &counters);
+    // Before variables add parameters of their own.
     t.stack.truncate(height);
     t.stack.extend_from_slice(t.b.block_params(target));
+    tier::take_over(t, target, height, &counters);
     tier::count(t, true);
     counted::turn(t, counters);
     let arity = params.len();
@@ -200,10 +201,10 @@ pub(super) fn end(t: &mut Translator) {
     t.reachable = frame.branched || unlikely;
     if t.reachable {
         t.b.switch_to_block(frame.target);
+        t.stack.extend_from_slice(t.b.block_params(frame.target));
         if is_kept {
             tier::restore(t, frame.height);
         }
-        t.stack.extend_from_slice(t.b.block_params(frame.target));
     }
     if unlikely {
         hint::begin_cold(t, frame.target);
