@@ -154,6 +154,7 @@ impl Store {
 
     /// Frees these nodes and whatever only they needed. Returns what belongs to the embedder.
     fn take_apart(&self, mut nodes: Vec<NonNull<Node>>) -> Vec<Box<dyn Any>> {
+        let mut owners = Vec::new();
         self.freeing.set(true);
         // From here on `escaped` says of a node that it is in the list.
         for node in &nodes {
@@ -182,7 +183,7 @@ impl Store {
             garbage.extend(self.detach(node));
             // SAFETY: nothing refers to the node any more: it was not marked, or it had neither
             // roots nor links nor escaped references.
-            unsafe { destroy(node, &mut garbage) };
+            unsafe { destroy(node, &mut garbage, &mut owners) };
         }
         self.freeing.set(false);
         garbage
@@ -252,16 +253,20 @@ unsafe fn links<'a>(node: NonNull<Node>) -> &'a [(EntityKind, NonNull<Node>)] {
     }
 }
 
-/// Frees a node's memory; what the embedder has to drop goes to `garbage`.
+/// Frees a node's memory; what the embedder has to drop goes to `garbage`, modules go to `owners`.
 ///
 /// # Safety
 ///
 /// Nothing refers to the node.
-unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
+unsafe fn destroy(
+    node: NonNull<Node>,
+    garbage: &mut Vec<Box<dyn Any>>,
+    owners: &mut Vec<Rc<dyn Any>>,
+) {
     // SAFETY: the kind says what the node is, and how it was made (contract of `adopt`).
     unsafe {
         match node.as_ref().kind {
-            NodeKind::Instance => garbage.push(Instance::free(node.cast())),
+            NodeKind::Instance => owners.push(Instance::free(node.cast())),
             NodeKind::Func => {
                 garbage.push(Box::from_raw(node.cast::<HostFunc>().as_ptr()).into_data());
             }
