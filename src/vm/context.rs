@@ -407,6 +407,18 @@ impl Instance {
         self.array(&self.image().block.imports)
     }
 
+    /// Does what has been put off until somebody gets hold of something in the instance: makes its
+    /// memories accessible.
+    #[cold]
+    pub(super) fn make_ready(&self) {
+        for memory in self.array(&self.image().block.memories) {
+            if memory.make_accessible().is_err() {
+                // Nobody can be told; nothing that the memory says is there is out of reach.
+                memory.shrink_to_accessible();
+            }
+        }
+    }
+
     /// Frees the instance; what is left belongs to the embedder.
     ///
     /// # Safety

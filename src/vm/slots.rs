@@ -3,7 +3,8 @@
 //! What a memory had goes to the next one of its kind: reserving, protecting and unmapping, and
 //! page faults above all, cost more than everything else that an instance needs. Slots are carved
 //! out of large regions when there is none to be had. They are handed out *clean*: all bytes zero,
-//! or as the [`DataImage`] says that they were cleaned to, and no more accessible than asked for.
+//! or as the [`DataImage`] says that they were cleaned to, and no more accessible than asked for; what
+//! nobody has used yet may be less.
 //!
 //! Each thread takes from and gives to the shelf of its stripe; what a shelf has too much of goes to
 //! the store room that all share. No lock is ever waited for: in a forked child one may be held by a
@@ -55,6 +56,9 @@ const MOST_KEPT: usize = 1 << 20;
 
 /// As above, where nobody can say which of them have been used.
 const MOST_KEPT_UNSEEN: usize = 256 << 10;
+
+/// The most bytes that are made accessible when they are needed, and not before.
+const MOST_WAITING: usize = 1 << 20;
 
 impl Class {
     /// The class for a checked memory that wants room for `len` bytes, if there is one.
@@ -157,8 +161,16 @@ fn room() -> Option<MutexGuard<'static, Room>> {
     None
 }
 
-/// Takes a slot with `size` accessible bytes, all of them zero, or as `image` says: see
-/// [`Slot::holds`].
+/// Whether a slot for a memory of `size` bytes may be made accessible later. What is written at once
+/// may not. If there is not so much memory, whoever wants the slot has to be told now.
+fn may_wait(size: usize, image: Option<&DataImage>) -> bool {
+    size <= MOST_WAITING && image.is_none()
+}
+
+/// Takes a slot for a memory of `size` bytes, all of them zero, or as `image` says: see
+/// [`Slot::holds`]. No more than that is accessible, and less only if it is little and without an
+/// image: to make a slot accessible that was not costs more than all else that an instance needs,
+/// and nobody may ever use it.
 pub(super) fn take(class: Class, size: usize, image: Option<&DataImage>) -> Result<Slot, Refusal> {
     let shelf = try_lock(&SHELVES[stripe()].0);
     let slot = shelf.and_then(|mut shelf| find(&mut shelf, class, size, image));
@@ -170,7 +182,9 @@ pub(super) fn take(class: Class, size: usize, image: Option<&DataImage>) -> Resu
     if slot.image.0 != 0 && !image.is_some_and(|image| slot.holds(image)) {
         slot.forget_image();
     }
-    if slot.adjust(class.accessible(size)) {
+    let accessible = class.accessible(size);
+    let waits = slot.committed < accessible && may_wait(size, image);
+    if waits || slot.adjust(accessible) {
         return Ok(slot);
     }
     give(slot, None);
@@ -190,7 +204,10 @@ fn find(
         Some(image) => shelf.iter().rposition(|slot| fits(slot) && slot.holds(image)),
         None => shelf.iter().rposition(|slot| fits(slot) && slot.image.0 == 0),
     };
-    best.or_else(|| shelf.iter().rposition(fits)).map(|place| shelf.remove(place))
+    let waits =
+        |slot: &Slot| slot.class == class && slot.committed < committed && may_wait(size, image);
+    let place = best.or_else(|| shelf.iter().rposition(fits));
+    place.or_else(|| shelf.iter().rposition(waits)).map(|place| shelf.remove(place))
 }
 
 /// Gives a slot back whose memory started with `image`, after it has been cleaned.
@@ -563,6 +580,25 @@ mod tests {
         assert!(slot.clean(Some(&image)) && is_zero(&mut slot));
         assert!(!slot.holds(&image));
         put_away([slot]);
+    }
+
+    #[test]
+    fn slots_are_accessible_as_far_as_they_have_to_be() {
+        let (image, much) = (image(&[(3, 1..200)]), MOST_WAITING + SIZE);
+        for round in 0..3 {
+            let small = take(Class::Guarded, SIZE, None).unwrap();
+            assert!(small.committed <= SIZE);
+            let with_image = take(Class::Guarded, SIZE, Some(&image)).unwrap();
+            assert_eq!(with_image.committed, SIZE);
+            let large = take(Class::Guarded, much, None).unwrap();
+            assert_eq!(large.committed, much);
+            let mut grown = take(Class::Guarded, SIZE, None).unwrap();
+            assert!(grown.adjust((2 + round) * SIZE) && is_zero(&mut grown));
+            bytes(&mut grown).fill(5);
+            for slot in [small, with_image, large, grown] {
+                give(slot, None);
+            }
+        }
     }
 
     #[test]

@@ -220,8 +220,12 @@ impl Node {
     }
 
     /// Notes that somebody has got hold of something in it.
+    #[inline]
     pub(in crate::vm) fn reach(&self) {
-        self.reached.set(true);
+        if !self.reached.replace(true) && self.kind == NodeKind::Instance {
+            // SAFETY: the kind says what the node is the head of.
+            unsafe { NonNull::from(self).cast::<Instance>().as_ref() }.make_ready();
+        }
     }
 
     /// Whether anybody ever has.
@@ -427,6 +431,7 @@ impl Store {
         let (budget, place) = (&self.budgets.memory, NonNull::from(&mut *vm));
         // SAFETY: the place goes with the memory, and both before the budget.
         let memory = unsafe { Memory::new(ty, &self.config.memory, budget, place, None) }?;
+        memory.make_accessible()?;
         Ok(self.adopt_memory(memory, Some(vm)))
     }
 
