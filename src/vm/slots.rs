@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
+use super::arch;
 use super::image::DataImage;
 use super::striped::{STRIPES, stripe};
 use super::sys::{self, Mapping};
@@ -56,6 +57,13 @@ const MOST_KEPT: usize = 1 << 20;
 
 /// As above, where nobody can say which of them have been used.
 const MOST_KEPT_UNSEEN: usize = 256 << 10;
+
+/// The most bytes that are looked at instead of asking the system which of them have memory, and how
+/// often that has been asked before: the system has to make pages for looking.
+const MOST_WIPED: usize = 64 << 10;
+
+/// As above.
+const USED_AGAIN: u8 = 4;
 
 /// The most bytes that are made accessible when they are needed, and not before.
 const MOST_WAITING: usize = 1 << 20;
@@ -102,6 +110,8 @@ pub(super) struct Slot {
     resident: usize,
     /// The image whose bytes it has, and where they are; 0 if all are zero.
     image: (u64, Range<usize>),
+    /// How often in a row pages had memory when it was cleaned, since it was emptied.
+    used: u8,
 }
 
 /// Why there is no slot.
@@ -300,7 +310,7 @@ impl Room {
         region.carved += 1;
         self.made[index] += 1;
         let committed = if class == Class::Guarded { 0 } else { stride };
-        Ok(Slot { class, region: at, mapping, committed, resident: 0, image: (0, 0..0) })
+        Ok(Slot { class, region: at, mapping, committed, resident: 0, image: (0, 0..0), used: 0 })
     }
 
     fn new_region(&mut self, class: Class) -> Result<usize, Refusal> {
@@ -413,6 +423,9 @@ impl Slot {
     /// Lets all bytes be zero again, or those of `image` if the slot's memory started with it, by
     /// writing to those pages only that have memory. False when that cannot be done.
     fn clean(&mut self, image: Option<&DataImage>) -> bool {
+        if image.is_none() && self.used >= USED_AGAIN && self.wipe() {
+            return true;
+        }
         let base = self.mapping.base();
         let (resident, of_image) = (Cell::new(0), Cell::new(0));
         let span = image.map_or(0..0, span);
@@ -445,12 +458,30 @@ impl Slot {
             return self.discard();
         }
         self.resident = resident.get();
+        self.used = if self.resident > 0 { self.used.saturating_add(1) } else { 0 };
         self.image = image.map_or((0, 0..0), |image| (image.serial(), image.range()));
+        true
+    }
+
+    /// Lets all bytes be zero again without asking the system, if they are few.
+    fn wipe(&mut self) -> bool {
+        if self.committed > MOST_WIPED {
+            return false;
+        }
+        let words = self.committed / size_of::<u64>();
+        // SAFETY: so many are accessible, and nobody uses the slot.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.mapping.base().cast(), words) };
+        if !arch::wipe(bytes) {
+            return false;
+        }
+        self.resident = self.committed;
+        self.image = (0, 0..0);
         true
     }
 
     /// Gives the slot's memory back to the system, by which all bytes become zero.
     fn discard(&mut self) -> bool {
+        self.used = 0;
         self.resident = 0;
         self.image = (0, 0..0);
         // The system refuses where somebody has locked the memory.
@@ -464,6 +495,7 @@ impl Slot {
 
     /// Maps the slot anew.
     fn renew(&mut self) -> bool {
+        self.used = 0;
         self.resident = 0;
         self.image = (0, 0..0);
         let writable = self.class != Class::Guarded;
@@ -529,8 +561,11 @@ mod tests {
         for class in [Class::Guarded, Class::Packed(1)] {
             let mut slot = ROOM.lock().unwrap().take(class, SIZE).unwrap();
             assert!(slot.adjust(class.accessible(SIZE)) && is_zero(&mut slot));
-            bytes(&mut slot).fill(1);
-            assert!(slot.clean(None) && is_zero(&mut slot));
+            for _ in 0..2 * USED_AGAIN {
+                bytes(&mut slot)[SIZE / 2..].fill(1);
+                assert!(slot.clean(None) && is_zero(&mut slot));
+                assert!(slot.resident > 0 && slot.resident <= slot.committed);
+            }
             // SAFETY: the image fits, and the slot is ours.
             unsafe { slot.put(&image) };
             assert!(slot.holds(&image) && slot.resident <= slot.committed);

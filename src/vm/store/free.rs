@@ -95,7 +95,7 @@ impl Store {
 
     /// The nodes that there are.
     pub(in crate::vm) fn nodes(&self) -> Vec<NonNull<Node>> {
-        self.nodes.borrow().clone()
+        self.nodes.all()
     }
 
     /// Frees these nodes and whatever only they needed; then drops what belongs to the embedder.
@@ -213,17 +213,11 @@ impl Store {
 
     /// Takes a node out of the store's lists. Returns what was attached to it.
     fn detach(&self, node: NonNull<Node>) -> Vec<Box<dyn Any>> {
-        let mut nodes = self.nodes.borrow_mut();
-        // SAFETY: the node is live.
-        let place = unsafe { node.as_ref() }.place.get();
-        nodes.swap_remove(place);
+        // SAFETY: the node is live, and adopted.
+        unsafe { self.nodes.remove(node) };
         // SAFETY: as above.
         if unsafe { node.as_ref() }.deferred.get() {
             self.deferred.borrow_mut().retain(|other| *other != node);
-        }
-        if let Some(moved) = nodes.get(place) {
-            // SAFETY: the store's nodes are live.
-            unsafe { moved.as_ref() }.place.set(place);
         }
         let mut pointers = self.pointers.borrow_mut();
         if !pointers.is_empty() {
