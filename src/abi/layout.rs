@@ -85,7 +85,12 @@ pub struct VMStore {
     /// Does what is to be done after a function pointer has called `function`, which has trapped
     /// if the second argument is not 0.
     pub call_ended: unsafe extern "C" fn(*const VMFuncRef, u32),
+    /// The locals of a function in which optimized code takes over, for that code to take first.
+    pub carried: *const u8,
 }
+
+/// Bytes of the locals that code can take over.
+pub const MOST_CARRIED: usize = 2048;
 
 /// [`VMStore::unusual`]: somebody accesses the bytes of a memory; nothing may run meanwhile.
 pub const BORROWED: u32 = 1;
@@ -331,6 +336,8 @@ pub mod offset {
     pub const STORE_CALL_IN_FULL: i32 = offset_of!(VMStore, call_in_full) as i32;
     /// [`VMStore::call_ended`].
     pub const STORE_CALL_ENDED: i32 = offset_of!(VMStore, call_ended) as i32;
+    /// [`VMStore::carried`].
+    pub const STORE_CARRIED: i32 = offset_of!(VMStore, carried) as i32;
     /// [`VMVector::size`].
     pub const VECTOR_SIZE: i32 = offset_of!(VMVector, size) as i32;
     /// [`VMVector::data`].
