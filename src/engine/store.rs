@@ -61,6 +61,7 @@ impl Store {
     /// the garbage a small part of the store. While code of the store runs, which has called a
     /// function of the host, only objects are freed: those on the heap, and those of the host.
     pub fn collect(&self) {
+        drop(self.owner().module.take());
         self.0.collect();
     }
 
@@ -91,7 +92,7 @@ impl Store {
     }
 
     /// A share of a module for an instance in the store. The store keeps one as well, until another
-    /// module is instantiated.
+    /// module is instantiated, or [`Store::collect`].
     pub(super) fn share_of(&self, module: &Module) -> Rc<Module> {
         let mut last = self.owner().module.borrow_mut();
         match &*last {
