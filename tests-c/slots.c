@@ -149,11 +149,58 @@ static void compiled_modules_need_their_source_then(bool keeps_source) {
   check(status_of(child) == 0);
 }
 
+/* A memory without data gets its bytes when somebody gets hold of something in its instance. If the
+ * system has none then, the memory has none, and can grow when it has. */
+static void bytes_that_cannot_be_had_are_out_of_bounds(void) {
+  // Where everything is checked by code, memories have their bytes from the start.
+  if (is_set("TEST_EXPLICIT_CHECKS")) return;
+  pid_t child = fork();
+  if (child == 0) {
+    wasm_engine_t* engine = test_engine();
+    wasm_store_t* store = wasm_store_new(engine);
+    wasm_module_t* module = module_of(store,
+      "(module (memory (export \"m\") 1)"
+      "  (func (export \"load\") (result i32) (i32.load (i32.const 65532))))");
+    wasm_extern_vec_t none = WASM_EMPTY_VEC, exports[2];
+    wasm_instance_t* instances[2];
+    for (int i = 0; i < 2; i++) instances[i] = wasm_instance_new(store, module, &none, NULL);
+    struct rlimit before, nothing;
+    getrlimit(RLIMIT_DATA, &before);
+    nothing = before;
+    nothing.rlim_cur = 1;
+    setrlimit(RLIMIT_DATA, &nothing);
+    wasm_instance_exports(instances[0], &exports[0]);
+    setrlimit(RLIMIT_DATA, &before);
+    wasm_instance_exports(instances[1], &exports[1]);
+    for (int i = 0; i < 2; i++) {
+      wasm_memory_t* memory = wasm_extern_as_memory(exports[i].data[0]);
+      wasm_func_t* load = wasm_extern_as_func(exports[i].data[1]);
+      check(wasm_memory_size(memory) == (wasm_memory_pages_t)i);
+      check(wasm_memory_data_size(memory) == (size_t)i * MEMORY_PAGE_SIZE);
+      wasm_val_t result = WASM_INIT_VAL;
+      wasm_val_vec_t args = WASM_EMPTY_VEC, results = {1, &result};
+      wasm_trap_t* trap = wasm_func_call(load, &args, &results);
+      check((trap != NULL) == (i == 0));
+      if (trap) wasm_trap_delete(trap);
+      if (i == 0) check(wasm_memory_grow(memory, 1));
+      check(wasm_func_call(load, &args, &results) == NULL && result.of.i32 == 0);
+      wasm_extern_vec_delete(&exports[i]);
+      wasm_instance_delete(instances[i]);
+    }
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+    _exit(done());
+  }
+  check(status_of(child) == 0);
+}
+
 int main(void) {
   address_space_goes_with_the_engine();
   children_have_memories();
   little_address_space_is_enough();
   compiled_modules_need_their_source_then(false);
   compiled_modules_need_their_source_then(true);
+  bytes_that_cannot_be_had_are_out_of_bounds();
   return done();
 }

@@ -201,6 +201,45 @@ fn a_hundred_thousand_memories_are_alive_at_once() {
     look_and_leave_traces(&fresh, &kind, &mut numbers);
 }
 
+/// Instances whose memories nobody has needed for a while, until somebody does: in one way or
+/// another.
+#[test]
+fn memories_are_ready_when_somebody_needs_them() {
+    for config in settings() {
+        let engine = Engine::new(&config).unwrap();
+        let kinds: Vec<Kind> = [0, 1, 2, 17].map(|pages| kind(&engine, pages, &[], 0)).into();
+        let importing = r#"(module (import "" "m" (memory 0))
+          (func (export "store") (param i32 i32) (i32.store8 (local.get 0) (local.get 1))))"#;
+        let importing = Module::from_text(&engine, importing.as_bytes()).unwrap();
+        let mut numbers = Numbers(19);
+        for round in 0..12 {
+            let store = Store::new(&engine);
+            let make = |i: usize| (i, Instance::new(&store, &kinds[i % 4].module, &[]).unwrap());
+            let mut waiting: Vec<_> = (0..40).map(make).collect();
+            // Some go as they have come.
+            waiting.retain(|_| numbers.below(4) > 0);
+            for (i, instance) in &waiting {
+                let kind = &kinds[i % 4];
+                if kind.pages > 0 {
+                    let last = kind.pages * PAGE as u64 - 1;
+                    match (i + round) % 5 {
+                        0 => drop(call(instance, "store", &[last as i32, 0]).unwrap()),
+                        1 => instance.memory("m").unwrap().write(last, &[0]).unwrap(),
+                        2 => drop(instance.exports().count()),
+                        3 => {
+                            let memory = instance.export("m").unwrap();
+                            let other = Instance::new(&store, &importing, &[memory]).unwrap();
+                            call(&other, "store", &[last as i32, 0]).unwrap();
+                        }
+                        _ => {}
+                    }
+                }
+                look_and_leave_traces(instance, kind, &mut numbers);
+            }
+        }
+    }
+}
+
 #[test]
 fn segments_that_cannot_be_prepared_work_as_ever() {
     let engine = Engine::new(&Config::new()).unwrap();

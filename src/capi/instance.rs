@@ -29,14 +29,14 @@ pub unsafe extern "C" fn wasm_instance_new(
             // SAFETY: the contract of this function.
             unsafe { trap.write(None) };
         }
-        // The start function may call host functions that delete both.
+        // The start function may call host functions that delete it.
         // SAFETY: the contract of this function.
         let store = &unsafe { shared(store, "the store") }?.0.clone();
-        let module = module.or_null_error("the module")?.module().clone();
+        let module = module.or_null_error("the module")?.module();
         // SAFETY: the contract of this function.
         let imports = imports.map_or(&[][..], |imports| unsafe { imports.as_slice() });
         let instance =
-            items(&module, imports).and_then(|imports| Instance::with(store, module, &imports));
+            items(module, imports).and_then(|imports| Instance::new(store, module, &imports));
         match instance {
             Ok(instance) => Some(wasm_instance_t::owning(instance.into_handle())),
             Err(error) => {

@@ -30,16 +30,7 @@ impl Instance {
     /// is of another store, [`Error::Limit`] when there is no memory, [`Error::Trap`] when a
     /// segment does not fit or the start function traps.
     pub fn new(store: &Store, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
-        Instance::with(store, module.clone(), imports)
-    }
-
-    /// As [`Instance::new`], with a handle to the module that becomes the instance's.
-    ///
-    /// # Errors
-    ///
-    /// As [`Instance::new`].
-    pub fn with(store: &Store, module: Module, imports: &[Extern]) -> Result<Instance, Error> {
-        instantiate::instantiate(store, module, imports)
+        instantiate::instantiate(store, store.share_of(module), imports)
     }
 
     /// The handle.

@@ -1,12 +1,16 @@
 //! Instantiation (core spec, section 4.5.4), step by step.
 
+use std::rc::Rc;
+
 use super::func::run;
 use super::instance::{Extern, Instance};
 use super::module::Module;
 use super::store::Store;
 use super::{Error, Trap};
 use crate::abi::layout::MemoryStyle;
-use crate::module::{ConstExpr, ConstOp, ElementItems, EntityType, Import, SegmentMode};
+use crate::module::{
+    ConstExpr, ConstOp, ElementItems, EntityType, Import, ModuleInfo, SegmentMode,
+};
 use crate::vm;
 use crate::vm::code::CodeSpace;
 use crate::vm::context::Owner;
@@ -15,7 +19,7 @@ use crate::wasm::{CompositeType, FuncIndex, GlobalIndex, TableIndex, TrapCode, T
 
 pub(super) fn instantiate(
     store: &Store,
-    module: Module,
+    module: Rc<Module>,
     imports: &[Extern],
 ) -> Result<Instance, Error> {
     if !store.engine().is(module.engine()) {
@@ -23,8 +27,11 @@ pub(super) fn instantiate(
     }
     check_imports(store, &module, imports)?;
     let instance = allocate(store, module, imports)?;
-    initialize(&instance)?;
-    run_start(&instance)?;
+    let info = instance.module().info();
+    initialize(&instance, info)?;
+    if let Some(start) = info.start {
+        run_start(&instance, info, start)?;
+    }
     Ok(instance)
 }
 
@@ -81,11 +88,11 @@ fn fits(module: &Module, import: &Import, given: &Extern) -> bool {
 }
 
 /// Makes the instance with everything that the module defines, all of it zero but for what is preset.
-fn allocate(store: &Store, module: Module, imports: &[Extern]) -> Result<Instance, Error> {
+fn allocate(store: &Store, module: Rc<Module>, imports: &[Extern]) -> Result<Instance, Error> {
     let mut handles = Vec::new();
     handles.extend(imports.iter().map(|import| import.handle().clone()));
     // SAFETY: the imports have been checked.
-    let instance = unsafe { vm::context::Instance::create(store.vm(), Box::new(module), &handles) };
+    let instance = unsafe { vm::context::Instance::create(store.vm(), module, &handles) };
     instance.map(Instance::from_handle)
 }
 
@@ -110,8 +117,7 @@ fn vm(instance: &Instance) -> &vm::context::Instance {
     instance.handle().instance().expect("the handle is to an instance")
 }
 
-fn initialize(instance: &Instance) -> Result<(), Error> {
-    let info = instance.module().info();
+fn initialize(instance: &Instance, info: &ModuleInfo) -> Result<(), Error> {
     // References are in nobody's hands on their way to where they belong.
     let _hold = instance.handle().store().hold();
     if !info.global_inits.is_empty() {
@@ -194,9 +200,7 @@ fn initialize_data(instance: &Instance) -> Result<(), Error> {
     Ok(())
 }
 
-fn run_start(instance: &Instance) -> Result<(), Error> {
-    let info = instance.module().info();
-    let Some(start) = info.start else { return Ok(()) };
+fn run_start(instance: &Instance, info: &ModuleInfo, start: FuncIndex) -> Result<(), Error> {
     let handle = vm(instance).func_handle(start, info.func_refs[start]);
     // SAFETY: a start function has neither parameters nor results.
     let outcome = unsafe { run(&handle, std::ptr::null_mut(), std::ptr::null_mut()) };

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::ptr;
+use std::rc::Rc;
 
 use super::limits::Deadline;
-use super::{Engine, Error};
+use super::{Engine, Error, Module};
 use crate::vm;
 use crate::vm::store::{Handle, StoreRc};
 use crate::wasm::{RefType, ValType};
@@ -21,12 +22,19 @@ pub struct Store(StoreRc);
 struct Owner {
     engine: Engine,
     deadline: RefCell<Option<Deadline>>,
+    /// The store's own share of the module that was instantiated last, with which it gives its
+    /// instances theirs: counted by this thread alone.
+    module: RefCell<Option<Rc<Module>>>,
 }
 
 impl Store {
     /// An empty store.
     pub fn new(engine: &Engine) -> Store {
-        let owner = Owner { engine: engine.clone(), deadline: RefCell::default() };
+        let owner = Owner {
+            engine: engine.clone(),
+            deadline: RefCell::default(),
+            module: RefCell::default(),
+        };
         Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
     }
 
@@ -53,6 +61,7 @@ impl Store {
     /// the garbage a small part of the store. While code of the store runs, which has called a
     /// function of the host, only objects are freed: those on the heap, and those of the host.
     pub fn collect(&self) {
+        drop(self.owner().module.take());
         self.0.collect();
     }
 
@@ -80,6 +89,21 @@ impl Store {
     /// The deadline of what runs in the store.
     pub(super) fn deadline(&self) -> &RefCell<Option<Deadline>> {
         &self.owner().deadline
+    }
+
+    /// A share of a module for an instance in the store. The store keeps one as well, until another
+    /// module is instantiated, or [`Store::collect`].
+    pub(super) fn share_of(&self, module: &Module) -> Rc<Module> {
+        let mut last = self.owner().module.borrow_mut();
+        match &*last {
+            Some(same) if same.is(module) => same.clone(),
+            _ => {
+                let share = Rc::new(module.clone());
+                // What goes may be the last handle to a module, which is nobody's code.
+                *last = Some(share.clone());
+                share
+            }
+        }
     }
 
     fn owner(&self) -> &Owner {

@@ -15,7 +15,7 @@ use super::memory::Memory;
 use super::store::{EntityKind, Node};
 use super::striped::{STRIPES, stripe};
 use super::table::{Room, Table};
-use crate::abi::layout::{ContextLayout, element_size};
+use crate::abi::layout::{ContextLayout, VMContext, element_size};
 
 /// Where in a block so many values of one type are.
 pub(super) struct Array<T> {
@@ -173,7 +173,7 @@ pub(super) struct Remains {
 /// A block with what has been made in it by now; all that goes with it.
 pub(super) struct Owned<'a> {
     pub(super) at: NonNull<Instance>,
-    image: &'a Image,
+    pub(super) image: &'a Image,
     /// How many of the memories, tables and tags there are.
     made: (usize, usize, usize),
     /// None in a new block.
@@ -182,6 +182,7 @@ pub(super) struct Owned<'a> {
 
 impl<'a> Owned<'a> {
     /// An empty block: the context zero but for references to functions, no data segment dropped.
+    #[inline(always)]
     pub(super) fn allocate(image: &'a Image) -> Result<Owned<'a>, String> {
         let block = &image.block;
         let spare = if block.is_kept() { image.spares.swap(ptr::null_mut()) } else { None };
@@ -222,6 +223,12 @@ impl<'a> Owned<'a> {
             Some(before) => self.at = before,
             None => std::mem::forget(self),
         }
+    }
+
+    /// Where the context is.
+    pub(super) fn context(&self) -> NonNull<VMContext> {
+        // SAFETY: the context lies in the block.
+        unsafe { self.at.cast::<u8>().add(self.image.block.context).cast() }
     }
 
     /// The memories that it has.

@@ -31,6 +31,22 @@ impl Budget {
         self.used.get()
     }
 
+    /// Whether there is so much left.
+    pub(super) fn has(&self, amount: u64) -> bool {
+        self.used.get().checked_add(amount).is_some_and(|used| used <= self.limit.get())
+    }
+
+    /// Takes what it has, until that is given back: for those who know their budget.
+    pub(super) fn take(&self, amount: u64) {
+        debug_assert!(self.has(amount));
+        self.used.set(self.used.get() + amount);
+    }
+
+    /// Gives back what has been taken.
+    pub(super) fn give_back(&self, amount: u64) {
+        self.used.set(self.used.get() - amount);
+    }
+
     /// Takes `amount`; none when it is more than is left.
     ///
     /// # Safety

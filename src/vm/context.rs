@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
 use cranelift_entity::EntityRef;
 
 use super::block::{Array, Owned, Remains};
-use super::budget::Charge;
 use super::code::CodeSpace;
 use super::exception::Tag;
 use super::heap::Tracer;
@@ -57,9 +57,7 @@ pub struct Instance {
     image: *const Image,
     code: *const CodeSpace,
     /// What has to live as long: the module with `image` and `code`.
-    owner: Box<dyn Any>,
-    /// Its place in the store's budget of instances.
-    _charge: Charge,
+    owner: Rc<dyn Any>,
     /// Whether its tables have got what they start with: from the instance before, in the same
     /// block, or by [`Instance::preset_tables`].
     tables_set: Cell<bool>,
@@ -80,17 +78,23 @@ impl Instance {
     /// When a limit is reached or there is no memory, and when `owner` has no code.
     pub unsafe fn create<O: Owner>(
         store: &Store,
-        owner: Box<O>,
+        owner: Rc<O>,
         imports: &[Handle],
     ) -> Result<Handle, O::Error> {
         // SAFETY: the image stays where it is (contract of `Owner`).
         let image = unsafe { &*ptr::from_ref(owner.image()) };
+        if !store.budgets().instances.has(1) {
+            return Err(O::limit("the store's limit of instances is reached".to_owned()));
+        }
+        if image.parts.uses_heap {
+            store.admit_objects(image).map_err(O::limit)?;
+        }
+        let mut owned = Owned::allocate(image).map_err(O::limit)?;
         // SAFETY: the caller's contract.
-        let (owned, context, style) =
-            unsafe { prepare(store, image, imports) }.map_err(O::limit)?;
+        let style = unsafe { prepare(&mut owned, store, imports) }.map_err(O::limit)?;
         let code: *const CodeSpace = owner.code(style)?;
         // SAFETY: all that belongs together; the code stays where it is as well.
-        Ok(unsafe { Instance::complete(store, image, owner, imports, owned, context, &*code) })
+        Ok(unsafe { Instance::complete(store, image, owner, imports, owned, &*code) })
     }
 
     /// Makes an instance of what has been prepared for it.
@@ -98,16 +102,16 @@ impl Instance {
     /// # Safety
     ///
     /// All that belongs together; the owner keeps image and code alive.
+    #[inline(always)]
     unsafe fn complete(
         store: &Store,
         image: &Image,
-        owner: Box<dyn Any>,
+        owner: Rc<dyn Any>,
         imports: &[Handle],
         owned: Owned,
-        (context, charge): (NonNull<VMContext>, Charge),
         code: &CodeSpace,
     ) -> Handle {
-        let remains = owned.remains;
+        let (context, remains) = (owned.context(), owned.remains);
         let instance = std::mem::ManuallyDrop::new(owned).at;
         // SAFETY: the head's place is fresh; the context too, and has this layout; the node is that
         // of an instance.
@@ -118,7 +122,6 @@ impl Instance {
                 image,
                 code,
                 owner,
-                _charge: charge,
                 tables_set: Cell::new(remains.is_some_and(|remains| remains.tables)),
                 elements: RefCell::default(),
             });
@@ -128,6 +131,7 @@ impl Instance {
             }
             let own_tags = image.block.tags.within(instance);
             own_tags.as_ref().iter().for_each(|tag| tag.set_node(instance.cast()));
+            store.budgets().instances.take(1);
             store.adopt(instance.cast());
             if image.parts.shares_refs {
                 instance.as_ref().node.escape();
@@ -403,21 +407,34 @@ impl Instance {
         self.array(&self.image().block.imports)
     }
 
+    /// Does what has been put off until somebody gets hold of something in the instance: makes its
+    /// memories accessible.
+    #[cold]
+    pub(super) fn make_ready(&self) {
+        for memory in self.array(&self.image().block.memories) {
+            if memory.make_accessible().is_err() {
+                // Nobody can be told; nothing that the memory says is there is out of reach.
+                memory.shrink_to_accessible();
+            }
+        }
+    }
+
     /// Frees the instance; what is left belongs to the embedder.
     ///
     /// # Safety
     ///
     /// The instance has come from [`Instance::create`], and nobody uses it any more.
-    pub(super) unsafe fn free(instance: NonNull<Instance>) -> Box<dyn Any> {
+    pub(super) unsafe fn free(instance: NonNull<Instance>) -> Rc<dyn Any> {
         // SAFETY: the caller's contract; the owner keeps the image alive.
         unsafe {
-            let Instance { node, owner, image, _charge, elements, .. } = instance.read();
+            let Instance { node, owner, image, elements, .. } = instance.read();
+            node.store().budgets().instances.give_back(1);
             let owned = Owned::of(instance, &*image);
             if !node.is_reached() {
                 owned.memories().iter().for_each(Memory::leave_untouched);
             }
             owned.recycle();
-            drop((_charge, elements));
+            drop(elements);
             owner
         }
     }
@@ -436,32 +453,18 @@ impl Instance {
     }
 }
 
-/// A block for an instance, with all that is in it before the code is known; its context, and its
-/// place in the budget; the style of its memories.
-type Prepared<'a> = (Owned<'a>, (NonNull<VMContext>, Charge), MemoryStyle);
-
-/// Makes what an instance of `image` has before its code is known.
+/// Makes what an instance has before its code is known. Returns the style of its memories.
 ///
 /// # Safety
 ///
 /// The imports are as the image wants them.
-unsafe fn prepare<'a>(
+unsafe fn prepare(
+    owned: &mut Owned,
     store: &Store,
-    image: &'a Image,
     imports: &[Handle],
-) -> Result<Prepared<'a>, String> {
-    // SAFETY: the instance goes before its store's budgets.
-    let Some(charge) = (unsafe { store.budgets().instances.charge(1) }) else {
-        return Err("the store's limit of instances is reached".to_owned());
-    };
-    if image.parts.uses_heap {
-        store.admit_objects(image)?;
-    }
-    let block = &image.block;
-    let mut owned = Owned::allocate(image)?;
-    // SAFETY: the context lies in the block.
-    let context = unsafe { owned.at.cast::<u8>().add(block.context).cast() };
-    define(&mut owned, context, store, image)?;
+) -> Result<MemoryStyle, String> {
+    let block = &owned.image.block;
+    define(owned, store)?;
     // SAFETY: these arrays are the block's.
     unsafe {
         list(block.all_memories.within(owned.at), block.memories.within(owned.at), imports);
@@ -483,16 +486,12 @@ unsafe fn prepare<'a>(
     let guarded = unsafe { block.all_memories.within(owned.at).as_ref() }.iter().all(is_guarded);
     // Code for guarded memories is of no use as soon as one memory is checked.
     let style = if guarded { store.config().memory.style() } else { MemoryStyle::Checked };
-    Ok((owned, (context, charge), style))
+    Ok(style)
 }
 
 /// Makes what the image defines, in its block.
-fn define(
-    owned: &mut Owned,
-    context: NonNull<VMContext>,
-    store: &Store,
-    image: &Image,
-) -> Result<(), String> {
+fn define(owned: &mut Owned, store: &Store) -> Result<(), String> {
+    let (image, context) = (owned.image, owned.context());
     let (layout, parts, budgets) = (&image.layout, &image.parts, store.budgets());
     let shape = layout.shape();
     let config = &store.config().memory;

@@ -159,8 +159,9 @@ fn page() -> usize {
 impl Memory {
     /// A memory of type `ty` at its minimum; all its bytes are zero but for those of `image`. What
     /// compiled code sees of it is written to `place`, which has to live as long: a `VMMemory`, or,
-    /// if the memory is shared, a pointer to that. Where the system refuses the reservation it becomes a checked one. Its bytes are
-    /// taken from `budget`.
+    /// if the memory is shared, a pointer to that. Where the system refuses the reservation it
+    /// becomes a checked one. Its bytes are taken from `budget`. Nobody may use them before
+    /// [`Memory::make_accessible`].
     ///
     /// # Errors
     ///
@@ -239,6 +240,28 @@ impl Memory {
     /// was made.
     pub(super) fn leave_untouched(&self) {
         self.untouched.set(true);
+    }
+
+    /// Makes its bytes accessible. Until then nobody may use them: a new memory may wait with that
+    /// (see [`slots::take`]).
+    ///
+    /// # Errors
+    ///
+    /// When the system has no memory for that.
+    pub(super) fn make_accessible(&self) -> Result<(), String> {
+        match &self.bytes {
+            Bytes::Own { .. } => self.commit(self.len()),
+            Bytes::Shared(_) => Ok(()),
+        }
+    }
+
+    /// Lets a memory have none of the bytes that could not be made accessible: as at every end of a
+    /// memory, access to them traps, and growing fails unless the system has changed its mind.
+    pub(super) fn shrink_to_accessible(&self) {
+        if let Bytes::Own { committed, .. } = &self.bytes {
+            let page = self.ty.page_size() as usize;
+            set_len(self.vm, self.len().min(committed.get() / page * page));
+        }
     }
 
     fn install(&self, new: Ground, new_committed: usize) {
@@ -478,7 +501,9 @@ mod tests {
         // Lives as long as any memory.
         let budget = Box::leak(Box::default());
         // SAFETY: the tests keep `vm` longer than the memory.
-        unsafe { Memory::new(ty, config, budget, NonNull::from(vm), None) }
+        let memory = unsafe { Memory::new(ty, config, budget, NonNull::from(vm), None) }?;
+        memory.make_accessible()?;
+        Ok(memory)
     }
 
     fn empty() -> VMMemory {

@@ -3,7 +3,8 @@
 //! What a memory had goes to the next one of its kind: reserving, protecting and unmapping, and
 //! page faults above all, cost more than everything else that an instance needs. Slots are carved
 //! out of large regions when there is none to be had. They are handed out *clean*: all bytes zero,
-//! or as the [`DataImage`] says that they were cleaned to, and no more accessible than asked for.
+//! or as the [`DataImage`] says that they were cleaned to, and no more accessible than asked for; what
+//! nobody has used yet may be less.
 //!
 //! Each thread takes from and gives to the shelf of its stripe; what a shelf has too much of goes to
 //! the store room that all share. No lock is ever waited for: in a forked child one may be held by a
@@ -15,6 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
+use super::arch;
 use super::image::DataImage;
 use super::striped::{STRIPES, stripe};
 use super::sys::{self, Mapping};
@@ -55,6 +57,16 @@ const MOST_KEPT: usize = 1 << 20;
 
 /// As above, where nobody can say which of them have been used.
 const MOST_KEPT_UNSEEN: usize = 256 << 10;
+
+/// The most bytes that are looked at instead of asking the system which of them have memory, and how
+/// often that has been asked before: the system has to make pages for looking.
+const MOST_WIPED: usize = 64 << 10;
+
+/// As above.
+const USED_AGAIN: u8 = 4;
+
+/// The most bytes that are made accessible when they are needed, and not before.
+const MOST_WAITING: usize = 1 << 20;
 
 impl Class {
     /// The class for a checked memory that wants room for `len` bytes, if there is one.
@@ -98,6 +110,8 @@ pub(super) struct Slot {
     resident: usize,
     /// The image whose bytes it has, and where they are; 0 if all are zero.
     image: (u64, Range<usize>),
+    /// How often in a row pages had memory when it was cleaned, since it was emptied.
+    used: u8,
 }
 
 /// Why there is no slot.
@@ -157,8 +171,16 @@ fn room() -> Option<MutexGuard<'static, Room>> {
     None
 }
 
-/// Takes a slot with `size` accessible bytes, all of them zero, or as `image` says: see
-/// [`Slot::holds`].
+/// Whether a slot for a memory of `size` bytes may be made accessible later. What is written at once
+/// may not. If there is not so much memory, whoever wants the slot has to be told now.
+fn may_wait(size: usize, image: Option<&DataImage>) -> bool {
+    size <= MOST_WAITING && image.is_none()
+}
+
+/// Takes a slot for a memory of `size` bytes, all of them zero, or as `image` says: see
+/// [`Slot::holds`]. No more than that is accessible, and less only if it is little and without an
+/// image: to make a slot accessible that was not costs more than all else that an instance needs,
+/// and nobody may ever use it.
 pub(super) fn take(class: Class, size: usize, image: Option<&DataImage>) -> Result<Slot, Refusal> {
     let shelf = try_lock(&SHELVES[stripe()].0);
     let slot = shelf.and_then(|mut shelf| find(&mut shelf, class, size, image));
@@ -170,7 +192,9 @@ pub(super) fn take(class: Class, size: usize, image: Option<&DataImage>) -> Resu
     if slot.image.0 != 0 && !image.is_some_and(|image| slot.holds(image)) {
         slot.forget_image();
     }
-    if slot.adjust(class.accessible(size)) {
+    let accessible = class.accessible(size);
+    let waits = slot.committed < accessible && may_wait(size, image);
+    if waits || slot.adjust(accessible) {
         return Ok(slot);
     }
     give(slot, None);
@@ -190,7 +214,10 @@ fn find(
         Some(image) => shelf.iter().rposition(|slot| fits(slot) && slot.holds(image)),
         None => shelf.iter().rposition(|slot| fits(slot) && slot.image.0 == 0),
     };
-    best.or_else(|| shelf.iter().rposition(fits)).map(|place| shelf.remove(place))
+    let waits =
+        |slot: &Slot| slot.class == class && slot.committed < committed && may_wait(size, image);
+    let place = best.or_else(|| shelf.iter().rposition(fits));
+    place.or_else(|| shelf.iter().rposition(waits)).map(|place| shelf.remove(place))
 }
 
 /// Gives a slot back whose memory started with `image`, after it has been cleaned.
@@ -283,7 +310,7 @@ impl Room {
         region.carved += 1;
         self.made[index] += 1;
         let committed = if class == Class::Guarded { 0 } else { stride };
-        Ok(Slot { class, region: at, mapping, committed, resident: 0, image: (0, 0..0) })
+        Ok(Slot { class, region: at, mapping, committed, resident: 0, image: (0, 0..0), used: 0 })
     }
 
     fn new_region(&mut self, class: Class) -> Result<usize, Refusal> {
@@ -396,6 +423,9 @@ impl Slot {
     /// Lets all bytes be zero again, or those of `image` if the slot's memory started with it, by
     /// writing to those pages only that have memory. False when that cannot be done.
     fn clean(&mut self, image: Option<&DataImage>) -> bool {
+        if image.is_none() && self.used >= USED_AGAIN && self.wipe() {
+            return true;
+        }
         let base = self.mapping.base();
         let (resident, of_image) = (Cell::new(0), Cell::new(0));
         let span = image.map_or(0..0, span);
@@ -428,12 +458,30 @@ impl Slot {
             return self.discard();
         }
         self.resident = resident.get();
+        self.used = if self.resident > 0 { self.used.saturating_add(1) } else { 0 };
         self.image = image.map_or((0, 0..0), |image| (image.serial(), image.range()));
+        true
+    }
+
+    /// Lets all bytes be zero again without asking the system, if they are few.
+    fn wipe(&mut self) -> bool {
+        if self.committed > MOST_WIPED {
+            return false;
+        }
+        let words = self.committed / size_of::<u64>();
+        // SAFETY: so many are accessible, and nobody uses the slot.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.mapping.base().cast(), words) };
+        if !arch::wipe(bytes) {
+            return false;
+        }
+        self.resident = self.committed;
+        self.image = (0, 0..0);
         true
     }
 
     /// Gives the slot's memory back to the system, by which all bytes become zero.
     fn discard(&mut self) -> bool {
+        self.used = 0;
         self.resident = 0;
         self.image = (0, 0..0);
         // The system refuses where somebody has locked the memory.
@@ -447,6 +495,7 @@ impl Slot {
 
     /// Maps the slot anew.
     fn renew(&mut self) -> bool {
+        self.used = 0;
         self.resident = 0;
         self.image = (0, 0..0);
         let writable = self.class != Class::Guarded;
@@ -512,8 +561,11 @@ mod tests {
         for class in [Class::Guarded, Class::Packed(1)] {
             let mut slot = ROOM.lock().unwrap().take(class, SIZE).unwrap();
             assert!(slot.adjust(class.accessible(SIZE)) && is_zero(&mut slot));
-            bytes(&mut slot).fill(1);
-            assert!(slot.clean(None) && is_zero(&mut slot));
+            for _ in 0..2 * USED_AGAIN {
+                bytes(&mut slot)[SIZE / 2..].fill(1);
+                assert!(slot.clean(None) && is_zero(&mut slot));
+                assert!(slot.resident > 0 && slot.resident <= slot.committed);
+            }
             // SAFETY: the image fits, and the slot is ours.
             unsafe { slot.put(&image) };
             assert!(slot.holds(&image) && slot.resident <= slot.committed);
@@ -563,6 +615,25 @@ mod tests {
         assert!(slot.clean(Some(&image)) && is_zero(&mut slot));
         assert!(!slot.holds(&image));
         put_away([slot]);
+    }
+
+    #[test]
+    fn slots_are_accessible_as_far_as_they_have_to_be() {
+        let (image, much) = (image(&[(3, 1..200)]), MOST_WAITING + SIZE);
+        for round in 0..3 {
+            let small = take(Class::Guarded, SIZE, None).unwrap();
+            assert!(small.committed <= SIZE);
+            let with_image = take(Class::Guarded, SIZE, Some(&image)).unwrap();
+            assert_eq!(with_image.committed, SIZE);
+            let large = take(Class::Guarded, much, None).unwrap();
+            assert_eq!(large.committed, much);
+            let mut grown = take(Class::Guarded, SIZE, None).unwrap();
+            assert!(grown.adjust((2 + round) * SIZE) && is_zero(&mut grown));
+            bytes(&mut grown).fill(5);
+            for slot in [small, with_image, large, grown] {
+                give(slot, None);
+            }
+        }
     }
 
     #[test]

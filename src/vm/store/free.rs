@@ -95,7 +95,7 @@ impl Store {
 
     /// The nodes that there are.
     pub(in crate::vm) fn nodes(&self) -> Vec<NonNull<Node>> {
-        self.nodes.borrow().clone()
+        self.nodes.all()
     }
 
     /// Frees these nodes and whatever only they needed; then drops what belongs to the embedder.
@@ -154,6 +154,7 @@ impl Store {
 
     /// Frees these nodes and whatever only they needed. Returns what belongs to the embedder.
     fn take_apart(&self, mut nodes: Vec<NonNull<Node>>) -> Vec<Box<dyn Any>> {
+        let mut owners = Vec::new();
         self.freeing.set(true);
         // From here on `escaped` says of a node that it is in the list.
         for node in &nodes {
@@ -182,7 +183,7 @@ impl Store {
             garbage.extend(self.detach(node));
             // SAFETY: nothing refers to the node any more: it was not marked, or it had neither
             // roots nor links nor escaped references.
-            unsafe { destroy(node, &mut garbage) };
+            unsafe { destroy(node, &mut garbage, &mut owners) };
         }
         self.freeing.set(false);
         garbage
@@ -212,17 +213,11 @@ impl Store {
 
     /// Takes a node out of the store's lists. Returns what was attached to it.
     fn detach(&self, node: NonNull<Node>) -> Vec<Box<dyn Any>> {
-        let mut nodes = self.nodes.borrow_mut();
-        // SAFETY: the node is live.
-        let place = unsafe { node.as_ref() }.place.get();
-        nodes.swap_remove(place);
+        // SAFETY: the node is live, and adopted.
+        unsafe { self.nodes.remove(node) };
         // SAFETY: as above.
         if unsafe { node.as_ref() }.deferred.get() {
             self.deferred.borrow_mut().retain(|other| *other != node);
-        }
-        if let Some(moved) = nodes.get(place) {
-            // SAFETY: the store's nodes are live.
-            unsafe { moved.as_ref() }.place.set(place);
         }
         let mut pointers = self.pointers.borrow_mut();
         if !pointers.is_empty() {
@@ -252,16 +247,20 @@ unsafe fn links<'a>(node: NonNull<Node>) -> &'a [(EntityKind, NonNull<Node>)] {
     }
 }
 
-/// Frees a node's memory; what the embedder has to drop goes to `garbage`.
+/// Frees a node's memory; what the embedder has to drop goes to `garbage`, modules go to `owners`.
 ///
 /// # Safety
 ///
 /// Nothing refers to the node.
-unsafe fn destroy(node: NonNull<Node>, garbage: &mut Vec<Box<dyn Any>>) {
+unsafe fn destroy(
+    node: NonNull<Node>,
+    garbage: &mut Vec<Box<dyn Any>>,
+    owners: &mut Vec<Rc<dyn Any>>,
+) {
     // SAFETY: the kind says what the node is, and how it was made (contract of `adopt`).
     unsafe {
         match node.as_ref().kind {
-            NodeKind::Instance => garbage.push(Instance::free(node.cast())),
+            NodeKind::Instance => owners.push(Instance::free(node.cast())),
             NodeKind::Func => {
                 garbage.push(Box::from_raw(node.cast::<HostFunc>().as_ptr()).into_data());
             }

@@ -15,8 +15,9 @@ use crate::vm::refs::{ExternNode, ObjectNode};
 use crate::vm::table::Table;
 use crate::wasm::GlobalType;
 
-/// What a handle refers to.
+/// What a handle refers to. As large as its place in a handle, which then is copied in whole words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
 pub enum EntityKind {
     /// A function; the raw pointer is to its `VMFuncRef`.
     Func,
@@ -81,6 +82,7 @@ impl Handle {
     /// # Safety
     ///
     /// All three belong together and are live.
+    #[inline]
     pub(in crate::vm) unsafe fn new<T>(
         node: NonNull<Node>,
         kind: EntityKind,

@@ -7,6 +7,7 @@
 
 mod free;
 mod handle;
+mod nodes;
 
 pub use handle::{EntityKind, Handle, StoreRc};
 
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+use self::nodes::{Neighbours, Nodes};
 use crate::abi::layout::{
     BORROWED, CLEANUP, DIRECT_ENTRY_STACK, MOST_CARRIED, SMALL_STACK, VMContext, VMMemory, VMStore,
     VMTable,
@@ -100,7 +102,7 @@ pub struct Store {
     host_types: RefCell<ById<TypeId, TypeRef>>,
     /// How many reasons there are not to collect.
     held: Cell<usize>,
-    nodes: RefCell<Vec<NonNull<Node>>>,
+    nodes: Nodes,
     /// Nodes that nothing needed when something ran; looked at again when nothing does.
     deferred: RefCell<Vec<NonNull<Node>>>,
     /// How many nodes have lost their last root and may only be freed by marking.
@@ -131,8 +133,7 @@ pub struct Store {
 pub struct Node {
     store: *const Store,
     kind: NodeKind,
-    /// Its place among the store's nodes.
-    place: Cell<usize>,
+    neighbours: Neighbours,
     /// Handles to it, or to something in it.
     roots: Cell<usize>,
     /// Instances that import something of it.
@@ -173,7 +174,7 @@ impl Node {
         Node {
             store,
             kind,
-            place: Cell::new(usize::MAX),
+            neighbours: Neighbours::default(),
             roots: Cell::new(0),
             links: Cell::new(0),
             escaped: Cell::new(false),
@@ -223,8 +224,12 @@ impl Node {
     }
 
     /// Notes that somebody has got hold of something in it.
+    #[inline]
     pub(in crate::vm) fn reach(&self) {
-        self.reached.set(true);
+        if !self.reached.replace(true) && self.kind == NodeKind::Instance {
+            // SAFETY: the kind says what the node is the head of.
+            unsafe { NonNull::from(self).cast::<Instance>().as_ref() }.make_ready();
+        }
     }
 
     /// Whether anybody ever has.
@@ -314,7 +319,7 @@ impl Store {
             types: RefCell::default(),
             host_types: RefCell::default(),
             held: Cell::new(0),
-            nodes: RefCell::default(),
+            nodes: Nodes::default(),
             deferred: RefCell::default(),
             waiting: Cell::new(0),
             object_limit: Cell::new(FEW_OBJECTS),
@@ -433,10 +438,8 @@ impl Store {
     /// `node` comes from `Box::into_raw` of the struct that its kind says, which begins with it, or
     /// is that of an instance.
     pub(in crate::vm) unsafe fn adopt(&self, node: NonNull<Node>) {
-        let mut nodes = self.nodes.borrow_mut();
-        // SAFETY: the node is live and not yet shared.
-        unsafe { node.as_ref() }.place.set(nodes.len());
-        nodes.push(node);
+        // SAFETY: the node is new, and stays until it is detached.
+        unsafe { self.nodes.add(node) };
     }
 
     /// Makes a memory.
@@ -449,6 +452,7 @@ impl Store {
         let (budget, place) = (&self.budgets.memory, NonNull::from(&mut *vm));
         // SAFETY: the place goes with the memory, and both before the budget.
         let memory = unsafe { Memory::new(ty, &self.config.memory, budget, place, None) }?;
+        memory.make_accessible()?;
         Ok(self.adopt_memory(memory, Some(vm)))
     }
 
@@ -579,7 +583,7 @@ impl Store {
 
     /// The number of nodes.
     pub fn node_count(&self) -> usize {
-        self.nodes.borrow().len()
+        self.nodes.len()
     }
 
     /// Called when a node has lost its last root.
@@ -677,9 +681,8 @@ impl Drop for Store {
             self.set_innermost(ptr::null_mut());
         }
         // Handles keep their store alive, so nothing in it has a root any more.
-        if !self.nodes.get_mut().is_empty() {
-            let nodes = self.nodes.get_mut().clone();
-            self.free(nodes);
+        if self.nodes.len() > 0 {
+            self.free(self.nodes.all());
         }
         self.move_attachments(|_| None);
         self.drop_set_aside();
