@@ -85,7 +85,15 @@ pub struct VMStore {
     /// Does what is to be done after a function pointer has called `function`, which has trapped
     /// if the second argument is not 0.
     pub call_ended: unsafe extern "C" fn(*const VMFuncRef, u32),
+    /// See [`EndArrayCall`].
+    pub end_array_call: EndArrayCall,
 }
+
+/// What a direct call through arrays goes on in where it does not simply return: `(callee, arguments,
+/// results, ended)`, the first three as the caller has given them, the last one of [`entered`]; what it
+/// returns is returned to the caller. Once wasm has been entered the first three are null.
+pub type EndArrayCall =
+    unsafe extern "C" fn(*const c_void, *const VMVector, *mut VMVector, u32) -> *mut c_void;
 
 /// [`VMStore::unusual`]: somebody accesses the bytes of a memory; nothing may run meanwhile.
 pub const BORROWED: u32 = 1;
@@ -152,8 +160,6 @@ pub struct VMVector {
 
 /// How a direct entry through arrays has ended.
 pub mod entered {
-    /// The function has returned.
-    pub const RETURNED: u32 = 0;
     /// The function has trapped; why is in the activation.
     pub const TRAPPED: u32 = 1;
     /// Nothing has happened: the call has to be made in full.
@@ -331,6 +337,8 @@ pub mod offset {
     pub const STORE_CALL_IN_FULL: i32 = offset_of!(VMStore, call_in_full) as i32;
     /// [`VMStore::call_ended`].
     pub const STORE_CALL_ENDED: i32 = offset_of!(VMStore, call_ended) as i32;
+    /// [`VMStore::end_array_call`].
+    pub const STORE_END_ARRAY_CALL: i32 = offset_of!(VMStore, end_array_call) as i32;
     /// [`VMVector::size`].
     pub const VECTOR_SIZE: i32 = offset_of!(VMVector, size) as i32;
     /// [`VMVector::data`].

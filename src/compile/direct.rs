@@ -15,8 +15,8 @@ use cranelift_frontend::FunctionBuilder;
 
 use super::env::{self, clif_type, signature};
 use super::trampoline::{
-    POINTER, array, array_slot, build, call_in, load_payload, set_stack_limit, store_kind,
-    store_payload, with_frame_check,
+    POINTER, WASM_CALL_CONV, array, array_slot, build, call_in, load_payload, set_stack_limit,
+    store_kind, store_payload, with_frame_check,
 };
 use super::{CompileError, Compiler, isa};
 use crate::abi::code::{Hole, Template};
@@ -37,18 +37,22 @@ fn require(fits: bool) -> Result<(), CompileError> {
     if fits { Ok(()) } else { Err(CompileError::new("the type cannot be called directly")) }
 }
 
-/// `extern "C" fn(function, arguments, results, store) -> u32`: calls a function with the vectors of
-/// `wasm.h`. Counts and kinds of the arguments are compared here. How that has ended is one of
-/// [`entered`].
+/// `extern "C" fn(function, arguments, results, store, callee) -> result`: calls a function with the
+/// vectors of `wasm.h`. Counts and kinds of the arguments are compared here. The result is null if
+/// the function has returned. Otherwise execution goes on in the store's
+/// [`EndArrayCall`](crate::abi::layout::EndArrayCall), which returns to the caller of this code: what
+/// it does may free the code.
+///
+/// With so few parameters, the convention that has such tail calls is the same as C's.
 pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
     require(fits(ty))?;
     let isa = &*compiler.isa;
-    let mut sig = Signature::new(isa::host_call_conv(isa));
-    sig.params.extend([AbiParam::new(POINTER); 4]);
-    sig.returns.push(AbiParam::new(types::I32));
+    let mut sig = Signature::new(WASM_CALL_CONV);
+    sig.params.extend([AbiParam::new(POINTER); 5]);
+    sig.returns.push(AbiParam::new(POINTER));
     build(isa, sig, |b, params| {
-        let &[func, args_vec, results_vec, store] = params else {
-            unreachable!("the signature above has four parameters")
+        let &[func, args_vec, results_vec, store, callee] = params else {
+            unreachable!("the signature above has five parameters")
         };
         let trusted = MemFlagsData::trusted();
         let unusual = cold_block(b);
@@ -76,26 +80,42 @@ pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template
             call_args.push(load_payload(b, *ty, args, i));
         }
         let (values, trapped) = call_in(b, ty, code, &call_args, activation);
-        let store = end_array_entry(b);
+        let entered = end_array_entry(b);
         for (i, (value, ty)) in values.into_iter().zip(ty.results()).enumerate() {
             store_payload(b, value, results, i);
             store_kind(b, *ty, results, i);
         }
-        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
+        let waiting = b.ins().load(types::I64, trusted, entered, offset::STORE_UNUSUAL);
         let cleanup = cold_block(b);
         leave_if(b, waiting, cleanup);
-        return_status(b, entered::RETURNED);
+        let null = b.ins().iconst(POINTER, 0);
+        b.ins().return_(&[null]);
 
         b.switch_to_block(cleanup);
-        return_status(b, entered::CLEANUP);
+        let null = b.ins().iconst(POINTER, 0);
+        go_on_in_end(b, entered, [null; 3], entered::CLEANUP);
 
         b.switch_to_block(trapped);
-        end_array_entry(b);
-        return_status(b, entered::TRAPPED);
+        let entered = end_array_entry(b);
+        let null = b.ins().iconst(POINTER, 0);
+        go_on_in_end(b, entered, [null; 3], entered::TRAPPED);
 
         b.switch_to_block(unusual);
-        return_status(b, entered::UNUSUAL);
+        go_on_in_end(b, store, [callee, args_vec, results_vec], entered::UNUSUAL);
     })
+}
+
+/// Ends a call with arrays in the store's function for that, in place of this one.
+fn go_on_in_end(b: &mut FunctionBuilder, store: Value, call: [Value; 3], ended: u32) {
+    let mut sig = Signature::new(WASM_CALL_CONV);
+    sig.params.extend([POINTER, POINTER, POINTER, types::I32].map(AbiParam::new));
+    sig.returns.push(AbiParam::new(POINTER));
+    let sig = b.import_signature(sig);
+    let trusted = MemFlagsData::trusted();
+    let end = b.ins().load(POINTER, trusted, store, offset::STORE_END_ARRAY_CALL);
+    let ended = b.ins().iconst(types::I32, i64::from(ended));
+    let [callee, args, results] = call;
+    b.ins().return_call_indirect(sig, end, &[callee, args, results, ended]);
 }
 
 /// The elements of a vector; goes to `unusual` if its size is as `wrong` says, or there are none. A
@@ -572,11 +592,6 @@ fn leave_if(b: &mut FunctionBuilder, condition: Value, block: Block) {
     let next = b.create_block();
     b.ins().brif(condition, block, &[], next, &[]);
     b.switch_to_block(next);
-}
-
-fn return_status(b: &mut FunctionBuilder, status: u32) {
-    let status = b.ins().iconst(types::I32, i64::from(status));
-    b.ins().return_(&[status]);
 }
 
 const _: () = assert!(PAYLOAD == 8 && KIND == 0);

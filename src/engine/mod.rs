@@ -47,7 +47,7 @@ pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
 pub use func::{
-    Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, SlotVec, WasmResults, WasmType,
+    Callee, Caller, EndCall, Func, HostFunc, RawCall, Slot, SlotVec, WasmResults, WasmType,
 };
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use super::limits::Deadline;
-use super::{Engine, Error};
+use super::{EndCall, Engine, Error};
 use crate::vm;
 use crate::vm::store::{Handle, StoreRc};
 use crate::wasm::{RefType, ValType};
@@ -28,6 +28,14 @@ impl Store {
     pub fn new(engine: &Engine) -> Store {
         let owner = Owner { engine: engine.clone(), deadline: RefCell::default() };
         Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
+    }
+
+    /// An empty store in which [`Callee::call_directly`](super::Callee::call_directly) may be used; such
+    /// calls end in `end`.
+    pub fn with_direct_calls(engine: &Engine, end: EndCall) -> Store {
+        let store = Store::new(engine);
+        store.vm().set_end_array_call(end);
+        store
     }
 
     /// The store of what `handle` is to.

@@ -10,6 +10,7 @@
 //! next entry finds out which of them are still running.
 
 use std::cell::UnsafeCell;
+use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
@@ -539,32 +540,46 @@ pub(super) fn is_inside(store: &Store) -> bool {
 /// The [`ArrayEntry`](super::signature::ArrayEntry) of types for which no code has been made.
 pub(super) unsafe extern "C" fn no_array_entry(
     _: *const VMFuncRef,
+    args: *const VMVector,
+    results: *mut VMVector,
+    store: *mut VMStore,
+    callee: *const c_void,
+) -> *mut c_void {
+    // SAFETY: nothing has been done; the rest is the caller's contract.
+    unsafe { ((*store).end_array_call)(callee, args, results, entered::UNUSUAL) }
+}
+
+/// What ends direct calls through arrays in stores that nobody makes such calls in.
+pub(super) unsafe extern "C" fn end_no_array_call(
+    _: *const c_void,
     _: *const VMVector,
     _: *mut VMVector,
-    _: *mut VMStore,
-) -> u32 {
-    entered::UNUSUAL
+    _: u32,
+) -> *mut c_void {
+    ptr::null_mut()
 }
 
 /// Calls a function the shortest way if its type has code for that and nothing is unusual, with
-/// vectors of `wasm.h` or null. Says how that has ended: one of [`entered`]; the caller goes on with
-/// [`enter`], or with [`direct_entry`] and [`Store::left`].
+/// vectors of `wasm.h` or null. Returns null if the function has returned. Otherwise the store's
+/// [`EndArrayCall`](crate::abi::layout::EndArrayCall) gets `callee` and the vectors, and what it
+/// returns is returned. It goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
 ///
 /// # Safety
 ///
 /// As [`enter`], but for counts and kinds of the arguments, which are compared with the function's
-/// type; vectors have the elements that they say.
+/// type; vectors have the elements that they say. The function that ends the call may get `callee`.
 #[inline]
 pub unsafe fn enter_directly(
-    store: &Store,
+    store: NonNull<Store>,
     func: NonNull<VMFuncRef>,
     args: *const VMVector,
     results: *mut VMVector,
-) -> u32 {
+    callee: *const c_void,
+) -> *mut c_void {
     // SAFETY: the caller's contract: the function is live, and so is its type, whose code this is.
     unsafe {
         let entry = Type::of_vm(func.as_ref().ty).array_entry();
-        entry(func.as_ptr(), args, results, store.vm())
+        entry(func.as_ptr(), args, results, store.as_ref().vm(), callee)
     }
 }
 

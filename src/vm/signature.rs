@@ -1,5 +1,6 @@
 //! What calls of a function type need: the trampolines, and what is known of the values.
 
+use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -31,9 +32,14 @@ pub type EntryTrampoline = unsafe extern "C" fn(
     *mut crate::abi::layout::VMActivation,
 ) -> u32;
 
-/// The code of [`Crossing::ArrayEntry`]: `(function, arguments, results, store)`.
-pub type ArrayEntry =
-    unsafe extern "C" fn(*const VMFuncRef, *const VMVector, *mut VMVector, *mut VMStore) -> u32;
+/// The code of [`Crossing::ArrayEntry`]: `(function, arguments, results, store, callee)`.
+pub type ArrayEntry = unsafe extern "C" fn(
+    *const VMFuncRef,
+    *const VMVector,
+    *mut VMVector,
+    *mut VMStore,
+    *const c_void,
+) -> *mut c_void;
 
 /// Calls of a type that are made in full before it is worth making code for direct ones.
 const CALLS_BEFORE_DIRECT: u32 = 16;

@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::abi::layout::{
-    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, SMALL_STACK, VMContext, VMMemory, VMStore, VMTable,
+    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, EndArrayCall, SMALL_STACK, VMContext, VMMemory, VMStore,
+    VMTable,
 };
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
@@ -291,6 +292,7 @@ impl Store {
             trap_waiting: 0,
             call_in_full: pointer::call_in_full,
             call_ended: pointer::call_ended,
+            end_array_call: enter::end_no_array_call,
         };
         // Made where it stays: it is large.
         let mut place = Rc::<Store>::new_uninit();
@@ -498,6 +500,12 @@ impl Store {
     /// Whether [`Store::borrow_memory`] has been done.
     pub fn is_borrowed(&self) -> bool {
         self.is_unusual(BORROWED)
+    }
+
+    /// Says what direct calls through arrays end in where they do not simply return.
+    pub fn set_end_array_call(&self, end: EndArrayCall) {
+        // SAFETY: only the thread that uses the store reads the field or changes it.
+        unsafe { (*self.vm()).end_array_call = end };
     }
 
     /// The newest entry into this store.
