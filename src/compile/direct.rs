@@ -1,11 +1,8 @@
-//! Crossings that compiled code makes by itself, with no function of the runtime in between.
+//! Calls of C functions that compiled code makes by itself, with no function of the runtime in between.
 //!
-//! Entries do what `vm::enter` does, for the case that is by far the most frequent: no
-//! other entry on the thread, none into the store, enough stack, and nothing that waits. Anything
-//! else is left to the runtime before anything has been changed. Exits do what `vm::leave` does,
-//! and leave to it what comes after the call where that is more than to take the results.
+//! They do what `vm::leave` does, and leave to it what comes after the call where that is more than to
+//! take the results. Entries of this sort are made by `vm::arch`.
 
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, GlobalValueData, InstBuilder, MemFlagsData, Signature, StackSlotData,
     StackSlotKind, Value, types,
@@ -15,223 +12,18 @@ use cranelift_frontend::FunctionBuilder;
 
 use super::env::{self, clif_type, signature};
 use super::trampoline::{
-    POINTER, WASM_CALL_CONV, array, array_slot, build, call_in, load_payload, set_stack_limit,
-    store_kind, store_payload, with_frame_check,
+    POINTER, array, array_slot, build, store_kind, store_payload, with_frame_check,
 };
 use super::{CompileError, Compiler, isa};
 use crate::abi::code::{Hole, Template};
-use crate::abi::layout::{DIRECT_ENTRY_STACK, WITNESS, entered, offset};
+use crate::abi::layout::{WITNESS, offset};
 use crate::abi::libcalls::Libcall;
-use crate::abi::signature::{KIND, PAYLOAD, SLOT, array_size, kind};
+use crate::abi::signature::{KIND, PAYLOAD, SLOT, kind};
 use crate::wasm::{FuncType, RefType, ValType};
-
-/// Whether functions of this type can be called by code made here: numbers, not too many of them,
-/// and vectors only where there are no arrays.
-pub(super) fn fits(ty: &FuncType) -> bool {
-    let values = ty.params().len() + ty.results().len();
-    array_size(values) + 2048 <= DIRECT_ENTRY_STACK && !ty.has_refs() && !ty.has_vectors()
-}
 
 /// Fails for types that code made here cannot call.
 fn require(fits: bool) -> Result<(), CompileError> {
     if fits { Ok(()) } else { Err(CompileError::new("the type cannot be called directly")) }
-}
-
-/// `extern "C" fn(function, arguments, results, store, callee) -> result`: calls a function with the
-/// vectors of `wasm.h`. Counts and kinds of the arguments are compared here. The result is null if
-/// the function has returned. Otherwise execution goes on in the store's
-/// [`EndArrayCall`](crate::abi::layout::EndArrayCall), which returns to the caller of this code: what
-/// it does may free the code.
-///
-/// With so few parameters, the convention that has such tail calls is the same as C's.
-pub(super) fn array_entry(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
-    require(fits(ty))?;
-    let isa = &*compiler.isa;
-    let mut sig = Signature::new(WASM_CALL_CONV);
-    sig.params.extend([AbiParam::new(POINTER); 5]);
-    sig.returns.push(AbiParam::new(POINTER));
-    build(isa, sig, |b, params| {
-        let &[func, args_vec, results_vec, store, callee] = params else {
-            unreachable!("the signature above has five parameters")
-        };
-        let trusted = MemFlagsData::trusted();
-        let unusual = cold_block(b);
-        let (takes, returns) = (ty.params().len() as i64, ty.results().len() as i64);
-        let args = vector(b, args_vec, (IntCC::NotEqual, takes), unusual);
-        let results = if returns > 0 {
-            vector(b, results_vec, (IntCC::UnsignedLessThan, returns), unusual)
-        } else {
-            results_vec
-        };
-        let mut others = None;
-        for (i, param) in ty.params().iter().enumerate() {
-            let got = b.ins().uload8(types::I32, trusted, args, (i * SLOT + KIND) as i32);
-            let other = b.ins().bxor_imm_u(got, i64::from(kind(*param)));
-            others = Some(others.map_or(other, |others| b.ins().bor(others, other)));
-        }
-        if let Some(others) = others {
-            leave_if(b, others, unusual);
-        }
-        let activation = begin_entry(b, store, unusual);
-        let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
-        let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
-        let mut call_args = vec![vmctx];
-        for (i, ty) in ty.params().iter().enumerate() {
-            call_args.push(load_payload(b, *ty, args, i));
-        }
-        let (values, trapped) = call_in(b, ty, code, &call_args, activation);
-        let entered = end_array_entry(b);
-        for (i, (value, ty)) in values.into_iter().zip(ty.results()).enumerate() {
-            store_payload(b, value, results, i);
-            store_kind(b, *ty, results, i);
-        }
-        let waiting = b.ins().load(types::I64, trusted, entered, offset::STORE_UNUSUAL);
-        let cleanup = cold_block(b);
-        leave_if(b, waiting, cleanup);
-        let null = b.ins().iconst(POINTER, 0);
-        b.ins().return_(&[null]);
-
-        b.switch_to_block(cleanup);
-        let null = b.ins().iconst(POINTER, 0);
-        go_on_in_end(b, entered, [null; 3], entered::CLEANUP);
-
-        b.switch_to_block(trapped);
-        let entered = end_array_entry(b);
-        let null = b.ins().iconst(POINTER, 0);
-        go_on_in_end(b, entered, [null; 3], entered::TRAPPED);
-
-        b.switch_to_block(unusual);
-        go_on_in_end(b, store, [callee, args_vec, results_vec], entered::UNUSUAL);
-    })
-}
-
-/// Ends a call with arrays in the store's function for that, in place of this one.
-fn go_on_in_end(b: &mut FunctionBuilder, store: Value, call: [Value; 3], ended: u32) {
-    let mut sig = Signature::new(WASM_CALL_CONV);
-    sig.params.extend([POINTER, POINTER, POINTER, types::I32].map(AbiParam::new));
-    sig.returns.push(AbiParam::new(POINTER));
-    let sig = b.import_signature(sig);
-    let trusted = MemFlagsData::trusted();
-    let end = b.ins().load(POINTER, trusted, store, offset::STORE_END_ARRAY_CALL);
-    let ended = b.ins().iconst(types::I32, i64::from(ended));
-    let [callee, args, results] = call;
-    b.ins().return_call_indirect(sig, end, &[callee, args, results, ended]);
-}
-
-/// The elements of a vector; goes to `unusual` if its size is as `wrong` says, or there are none. A
-/// vector that should be empty may be null.
-fn vector(
-    b: &mut FunctionBuilder,
-    vector: Value,
-    (wrong, size): (IntCC, i64),
-    unusual: Block,
-) -> Value {
-    let trusted = MemFlagsData::trusted();
-    let (some, done) = (b.create_block(), b.create_block());
-    let none = if size == 0 { done } else { unusual };
-    b.ins().brif(vector, some, &[], none, &[]);
-    b.switch_to_block(some);
-    let has = b.ins().load(types::I64, trusted, vector, offset::VECTOR_SIZE);
-    let wrong = b.ins().icmp_imm_u(wrong, has, size);
-    b.ins().brif(wrong, unusual, &[], done, &[]);
-    b.switch_to_block(done);
-    if size == 0 {
-        return vector;
-    }
-    let data = b.ins().load(POINTER, trusted, vector, offset::VECTOR_DATA);
-    let none = b.ins().icmp_imm_u(IntCC::Equal, data, 0);
-    leave_if(b, none, unusual);
-    data
-}
-
-/// Ends the entry that has begun here, and returns the store that was entered: nothing that is known
-/// before a call in has to be kept for what comes after it.
-fn end_array_entry(b: &mut FunctionBuilder) -> Value {
-    let trusted = MemFlagsData::trusted();
-    let thread = hole(b, Hole::Thread);
-    let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
-    let store = b.ins().load(POINTER, trusted, activation, offset::ACTIVATION_STORE);
-    end_entry(b, thread, store);
-    store
-}
-
-/// A C function with the plain values of `ty`: calls the function that is to be filled in. If that
-/// traps, it returns zero; the runtime keeps the trap.
-pub(super) fn pointer(compiler: &Compiler, ty: &FuncType) -> Result<Template, CompileError> {
-    require(fits(ty) && ty.results().len() <= 1)?;
-    let isa = &*compiler.isa;
-    build(isa, native(isa, ty, false), |b, params| {
-        let trusted = MemFlagsData::trusted();
-        let unusual = cold_block(b);
-        let func = hole(b, Hole::Func);
-        let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
-        let code = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_CODE);
-        let store = b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE);
-        let activation = begin_entry(b, store, unusual);
-        let call_args: Vec<Value> = [&[vmctx], params].concat();
-        let (values, trapped) = call_in(b, ty, code, &call_args, activation);
-        let store = end_pointer_entry(b);
-        let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
-        let cleanup = cold_block(b);
-        leave_if(b, waiting, cleanup);
-        b.ins().return_(&values);
-
-        let mut ended = Signature::new(isa::host_call_conv(isa));
-        ended.params.extend([AbiParam::new(POINTER), AbiParam::new(types::I32)]);
-        let ended = b.import_signature(ended);
-        let end = |b: &mut FunctionBuilder, trapped: i64| {
-            let (func, store) = func_and_store(b);
-            let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_ENDED);
-            let trapped = b.ins().iconst(types::I32, trapped);
-            b.ins().call_indirect(ended, callee, &[func, trapped]);
-        };
-        b.switch_to_block(cleanup);
-        end(b, 0);
-        b.ins().return_(&values);
-
-        b.switch_to_block(trapped);
-        end_pointer_entry(b);
-        end(b, 1);
-        let zeros: Vec<Value> = ty.results().iter().map(|ty| zero(b, *ty)).collect();
-        b.ins().return_(&zeros);
-
-        b.switch_to_block(unusual);
-        let args = array(b, ty.params().len());
-        for (i, value) in params.iter().enumerate() {
-            store_payload(b, *value, args, i);
-        }
-        let results = array(b, ty.results().len());
-        for i in 0..ty.results().len() {
-            let zero = b.ins().iconst(types::I64, 0);
-            store_payload(b, zero, results, i);
-        }
-        let mut full = Signature::new(isa::host_call_conv(isa));
-        full.params.extend([AbiParam::new(POINTER); 3]);
-        let full = b.import_signature(full);
-        let (func, store) = func_and_store(b);
-        let callee = b.ins().load(POINTER, trusted, store, offset::STORE_CALL_IN_FULL);
-        b.ins().call_indirect(full, callee, &[func, args, results]);
-        let values: Vec<Value> = (ty.results().iter().enumerate())
-            .map(|(i, ty)| load_payload(b, *ty, results, i))
-            .collect();
-        b.ins().return_(&values);
-    })
-}
-
-/// The function that is to be filled in, and its store.
-fn func_and_store(b: &mut FunctionBuilder) -> (Value, Value) {
-    let trusted = MemFlagsData::trusted();
-    let func = hole(b, Hole::Func);
-    let vmctx = b.ins().load(POINTER, trusted, func, offset::FUNC_REF_VMCTX);
-    (func, b.ins().load(POINTER, trusted, vmctx, offset::CONTEXT_STORE))
-}
-
-/// As [`end_array_entry`], by what has been filled in.
-fn end_pointer_entry(b: &mut FunctionBuilder) -> Value {
-    let thread = hole(b, Hole::Thread);
-    let (_, store) = func_and_store(b);
-    end_entry(b, thread, store);
-    store
 }
 
 /// The code of host functions of type `ty` that are C functions of `wasm.h`: lays arguments out,
@@ -340,53 +132,6 @@ pub(super) fn import(
         exit.end(b, isa, (newest, special), null, &room);
     })?;
     with_frame_check(isa, ty, template)
-}
-
-/// Notes that wasm is entered, with no other entry around on the thread; goes to `unusual`, with
-/// nothing changed, if the runtime has to look at something first. Returns the activation.
-fn begin_entry(b: &mut FunctionBuilder, store: Value, unusual: Block) -> Value {
-    let trusted = MemFlagsData::trusted();
-    let thread = hole(b, Hole::Thread);
-    let unprepared = b.ins().icmp_imm_u(IntCC::Equal, thread, 0);
-    leave_if(b, unprepared, unusual);
-    // Another entry on this thread or into this store, or anything else.
-    let running = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
-    let innermost = b.ins().load(POINTER, trusted, store, offset::STORE_INNERMOST);
-    let waiting = b.ins().load(types::I64, trusted, store, offset::STORE_UNUSUAL);
-    let any = b.ins().bor(running, innermost);
-    let any = b.ins().bor(any, waiting);
-    leave_if(b, any, unusual);
-
-    // The stack has to be the thread's own, and to have room for this frame and the callee's
-    // arguments; what the callee needs itself it compares with the limit.
-    let sp = b.ins().get_stack_pointer(POINTER);
-    let lowest = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_FLOOR);
-    let span = b.ins().load(POINTER, trusted, thread, offset::THREAD_DIRECT_SPAN);
-    let above = b.ins().isub(sp, lowest);
-    let elsewhere = b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, above, span);
-    leave_if(b, elsewhere, unusual);
-    let floor = b.ins().load(POINTER, trusted, thread, offset::THREAD_FLOOR);
-    set_stack_limit(b, store, floor);
-
-    let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_OUTERMOST);
-    let witness = witness_slot(b);
-    let address = b.ins().stack_addr(POINTER, witness, 0);
-    set_witness(b, witness, address);
-    b.ins().store(trusted, address, activation, offset::ACTIVATION_WITNESS);
-    b.ins().store(trusted, store, activation, offset::ACTIVATION_STORE);
-    b.ins().store(trusted, activation, thread, offset::THREAD_ACTIVATION);
-    b.ins().store(trusted, activation, store, offset::STORE_INNERMOST);
-    activation
-}
-
-/// Notes that the entry is over. Its witness may go on saying what it does: nothing refers to it.
-fn end_entry(b: &mut FunctionBuilder, thread: Value, store: Value) {
-    let trusted = MemFlagsData::trusted();
-    let null = b.ins().iconst(POINTER, 0);
-    // In this order: from a thread's newest entry a store can be told what it has lost, should a
-    // signal handler jump out of here, but not the other way round.
-    b.ins().store(trusted, null, store, offset::STORE_INNERMOST);
-    b.ins().store(trusted, null, thread, offset::THREAD_ACTIVATION);
 }
 
 /// A call out of wasm.
@@ -571,14 +316,6 @@ fn hole(b: &mut FunctionBuilder, hole: Hole) -> Value {
         tls: false,
     });
     b.ins().symbol_value(POINTER, symbol)
-}
-
-fn zero(b: &mut FunctionBuilder, ty: ValType) -> Value {
-    match clif_type(ty) {
-        types::F32 => b.ins().f32const(0.0),
-        types::F64 => b.ins().f64const(0.0),
-        integer => b.ins().iconst(integer, 0),
-    }
 }
 
 fn cold_block(b: &mut FunctionBuilder) -> Block {

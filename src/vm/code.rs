@@ -528,6 +528,10 @@ unsafe impl Send for Trampoline {}
 // SAFETY: as above.
 unsafe impl Sync for Trampoline {}
 
+/// Where trampolines begin: with a line of the cache, from which a processor takes as many
+/// instructions at a time as there are.
+const TRAMPOLINE_ALIGN: usize = 64;
+
 /// Bytes of memory that trampolines share.
 const CHUNK_SIZE: usize = GRANULE;
 
@@ -561,7 +565,7 @@ impl Chunk {
     fn publish(chunk: &std::sync::Arc<Chunk>, code: &[u8]) -> io::Result<Option<Trampoline>> {
         let mut next = chunk.next.lock().unwrap_or_else(PoisonError::into_inner);
         let at = chunk.memory.batch_start(*next)?;
-        let end = at + code.len().next_multiple_of(ALIGN);
+        let end = at + code.len().next_multiple_of(TRAMPOLINE_ALIGN);
         if end > chunk.memory.len() {
             return Ok(None);
         }

@@ -17,7 +17,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arch;
+use super::arch::direct::Entry;
 use super::leave::HostError;
+use super::pointer::call_trapped;
 use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
@@ -123,6 +125,21 @@ impl Activation {
         unsafe { self.vm.store.cast::<Store>().as_ref() }
     }
 
+    /// Whether the entry is one of [`arch::direct`].
+    fn is_direct(&self) -> bool {
+        self.vm.witness.is_null()
+    }
+
+    /// The witness in the frame that has entered.
+    fn witness(&self) -> *const Witness {
+        if self.is_direct() {
+            // As that of a trampoline, the word says the frame pointer.
+            let witness = self.vm.resume_fp - arch::direct::WITNESS_AT;
+            return ptr::without_provenance(witness + 1);
+        }
+        self.vm.witness.cast()
+    }
+
     /// Notes that wasm has called the host, or that it goes on.
     pub(super) fn set_outside(&mut self, witness: *const Witness) {
         self.vm.outside = witness.cast();
@@ -184,8 +201,8 @@ impl Thread {
     /// The activation is one of this thread's.
     unsafe fn is_abandoned(&self, activation: *const Activation, here: *const Witness) -> bool {
         // SAFETY: the caller's contract.
-        let VMActivation { witness, outside, .. } = unsafe { &(*activation).vm };
-        let (inside, outside) = (witness.cast::<Witness>(), outside.cast::<Witness>());
+        let activation = unsafe { &*activation };
+        let (inside, outside) = (activation.witness(), activation.vm.outside.cast::<Witness>());
         // Wasm that runs enters nothing.
         outside.is_null() || [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
     }
@@ -223,6 +240,7 @@ impl Thread {
                 let abandoned = &mut *self.activation();
                 abandoned.raised = None;
                 abandoned.set_outside(ptr::null());
+                abandoned.vm.witness = ptr::null();
                 self.set_activation(abandoned.previous);
                 let Some(store) = abandoned.store() else { continue };
                 let outer = newest_in(self.activation(), store);
@@ -511,6 +529,7 @@ pub unsafe fn enter(
     drop(witness);
     // SAFETY: wasm has been left; this frame is the activation's only user again.
     let activation = unsafe { &mut *activation };
+    activation.vm.witness = ptr::null();
     // SAFETY: as above; the code that ran may have used the block through its own reference.
     let thread = unsafe { &mut *arch::thread() };
     store.set_innermost(activation.previous_in_store);
@@ -630,9 +649,21 @@ pub(super) fn unwind(raised: Box<Raised>) -> ! {
     // SAFETY: this runs inside an entry (only code that was entered gets here), whose activation
     // and trampoline frame are live.
     unsafe {
-        let activation = &mut *(*arch::thread()).activation();
+        let thread = &mut *arch::thread();
+        let activation = &mut *thread.activation();
         activation.set_outside(ptr::null());
         activation.raised = Some(raised);
+        if activation.is_direct() {
+            let store = activation.store().expect("the store whose code runs is there");
+            store.set_innermost(ptr::null_mut());
+            thread.set_activation(ptr::null_mut());
+            let fp = activation.vm.resume_fp;
+            let end = match arch::direct::entry_at(fp) {
+                Entry::Array => (*store.vm()).end_array_call as *const u8,
+                Entry::Pointer => call_trapped as *const u8,
+            };
+            arch::direct::leave(fp, end, entered::TRAPPED)
+        }
         let VMActivation { resume_pc, resume_sp, resume_fp, .. } = activation.vm;
         arch::resume(resume_pc, resume_sp, resume_fp)
     }
