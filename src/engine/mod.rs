@@ -43,6 +43,7 @@ use crate::vm::store::StoreConfig;
 use crate::vm::striped::Striped;
 use crate::vm::types::Types;
 
+pub(crate) use crate::vm::with_return_address;
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
@@ -92,6 +93,7 @@ impl Engine {
     ///
     /// When no code can be made for this machine.
     pub fn new(config: &Config) -> Result<Engine, Error> {
+        vm::place::near_by_default(Engine::new as *const () as usize);
         let settings = config.code_settings();
         let compiler = Compiler::new(settings).map_err(|e| Error::Config(e.to_string()))?;
         let compiler = Arc::new(compiler);
@@ -103,6 +105,17 @@ impl Engine {
         let _slots = slots::Users::one_more();
         let inner = Inner { config, compiler, types, deadlines, ahead, _slots };
         Ok(Engine(Striped::new(inner)))
+    }
+
+    /// As [`Engine::new`], for an embedder whose code is at `address`: crossings are faster if that of
+    /// the engine is near.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::new`].
+    pub fn near(config: &Config, address: usize) -> Result<Engine, Error> {
+        vm::place::near(address);
+        Engine::new(config)
     }
 
     /// The settings.

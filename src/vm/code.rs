@@ -24,6 +24,7 @@ use cranelift_entity::EntityRef;
 use super::arch::{self, STUB_SIZE};
 use super::enter::Cause;
 use super::fork;
+use super::place;
 use super::registry::{self, GRANULE};
 use super::sys::{self, Mapping};
 use crate::abi::code::CompiledFunction;
@@ -174,7 +175,7 @@ impl CodeSpace {
         range: Range<usize>,
         table: FunctionTable,
     ) -> io::Result<Box<CodeSpace>> {
-        let exec = Mapping::reserve_aligned(range.len().max(1).next_multiple_of(GRANULE), GRANULE)?;
+        let exec = place::reserve(range.len().max(1).next_multiple_of(GRANULE))?;
         exec.show_file(file, range)?;
         Ok(CodeSpace::registered(CodeMemory::closed(exec), Functions::Complete(table)))
     }
@@ -402,7 +403,7 @@ struct Write {
 impl CodeMemory {
     /// Memory of `len` bytes, of which the first `data`, whole pages, are data.
     fn new(data: usize, len: usize) -> io::Result<CodeMemory> {
-        let exec = Mapping::reserve_aligned(len, GRANULE)?;
+        let exec = place::reserve(len)?;
         exec.make_writable(0..data)?;
         let view = sys::show_twice(&exec, data..len, 0).ok();
         let generation = fork::generation();
@@ -414,7 +415,7 @@ impl CodeMemory {
     /// later, which costs less than two views; they are there for systems that refuse it.
     fn with(code: &[u8]) -> io::Result<CodeMemory> {
         let len = code.len().max(1).next_multiple_of(GRANULE);
-        let exec = Mapping::reserve_aligned(len, GRANULE)?;
+        let exec = place::reserve(len)?;
         exec.make_writable(0..len)?;
         // SAFETY: the memory is new, writable, and large enough.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), exec.base(), code.len()) };

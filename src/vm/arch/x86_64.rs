@@ -89,6 +89,15 @@ pub fn fill(template: &Template) -> Vec<u8> {
     code
 }
 
+/// The body of a naked C function of at most one parameter: goes on in `$function`, which gets that
+/// parameter and the address to which it returns.
+macro_rules! with_return_address {
+    ($function:path) => {
+        std::arch::naked_asm!("mov rsi, [rsp]", "jmp {}", sym $function)
+    };
+}
+pub(crate) use with_return_address;
+
 /// The stack pointer, about.
 #[inline]
 pub fn stack_pointer() -> usize {
