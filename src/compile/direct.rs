@@ -125,33 +125,44 @@ pub(super) fn import(
         room.values = Some(results);
         let (newest, jumped) = exit.newest(b, None);
         let trusted = MemFlagsData::trusted();
-        let store = b.ins().load(POINTER, trusted, params[0], offset::CONTEXT_STORE);
+        // The newest entry is that which has been left, so its store is the function's.
+        leave_if(b, jumped, exit.finish);
+        let store = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_STORE);
         let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
-        let special = b.ins().bor(waiting, jumped);
         let null = b.ins().iconst(POINTER, 0);
-        exit.end(b, isa, (newest, special), null, &room);
+        exit.end(b, isa, (newest, waiting), null, &room);
     })?;
     with_frame_check(isa, ty, template)
 }
 
 /// A call out of wasm.
 struct Exit {
+    /// The context that the trampoline was called with, before the call.
     vmctx: Value,
+    /// The witness, and the context for what may come after the call.
     witness: ir::StackSlot,
+    /// Where the runtime gets what was returned first.
+    finish: Block,
 }
 
 impl Exit {
+    /// Where the context is kept.
+    const CONTEXT: i32 = 8;
+
     /// Notes where wasm is left: in the activation, by this frame.
     fn begin(b: &mut FunctionBuilder, vmctx: Value) -> Exit {
         let trusted = MemFlagsData::trusted();
-        let witness = witness_slot(b);
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 3);
+        let witness = b.create_sized_stack_slot(slot);
+        // In a register it would take more: what was there would have to be kept.
+        b.ins().stack_store(POINTER, vmctx, witness, Exit::CONTEXT);
         let fp = b.ins().get_frame_pointer(POINTER);
         set_witness(b, witness, fp);
         let thread = hole(b, Hole::Thread);
         let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
         let outside = b.ins().stack_addr(POINTER, witness, 1);
         b.ins().store(trusted, outside, activation, offset::ACTIVATION_OUTSIDE);
-        Exit { vmctx, witness }
+        Exit { vmctx, witness, finish: cold_block(b) }
     }
 
     /// What [`Exit::begin`] has put into the activation, computed in another way: the same value would
@@ -204,27 +215,29 @@ impl Exit {
         room: &Room,
     ) {
         let trusted = MemFlagsData::trusted();
-        let (finish, failed, done) = (cold_block(b), cold_block(b), cold_block(b));
-        leave_if(b, special, finish);
+        let (failed, done) = (cold_block(b), cold_block(b));
+        leave_if(b, special, self.finish);
         let null = b.ins().iconst(POINTER, 0);
         b.ins().store(trusted, null, newest, offset::ACTIVATION_OUTSIDE);
         let values = room.values.clone().unwrap_or_else(|| room.load(b));
         b.ins().return_(&values);
 
-        b.switch_to_block(finish);
+        b.switch_to_block(self.finish);
         let results = room.keep(b);
         let outside = self.outside(b);
+        let vmctx = b.ins().stack_load(POINTER, POINTER, self.witness, Exit::CONTEXT);
         let mut sig = Signature::new(isa::host_call_conv(isa));
         sig.params.extend([AbiParam::new(POINTER); 4]);
         sig.returns.push(AbiParam::new(types::I32));
         let sig = b.import_signature(sig);
-        let callee = b.ins().load(POINTER, trusted, self.vmctx, offset::HOST_CALL);
-        let call = b.ins().call_indirect(sig, callee, &[self.vmctx, returned, results, outside]);
+        let callee = b.ins().load(POINTER, trusted, vmctx, offset::HOST_CALL);
+        let call = b.ins().call_indirect(sig, callee, &[vmctx, returned, results, outside]);
         let status = b.inst_results(call)[0];
         b.ins().brif(status, failed, &[], done, &[]);
 
         b.switch_to_block(failed);
-        env::call_libcall(b, isa, self.vmctx, Libcall::raise_host_error, &[]);
+        let vmctx = b.ins().stack_load(POINTER, POINTER, self.witness, Exit::CONTEXT);
+        env::call_libcall(b, isa, vmctx, Libcall::raise_host_error, &[]);
         b.ins().trap(env::UNREACHED);
 
         b.switch_to_block(done);
@@ -282,11 +295,6 @@ impl Room<'_> {
     fn offset(&self, index: usize) -> i32 {
         (index * SLOT + self.at) as i32
     }
-}
-
-/// Room for a witness in this frame.
-fn witness_slot(b: &mut FunctionBuilder) -> ir::StackSlot {
-    b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
 }
 
 /// Makes a witness say `address`, disguised.

@@ -73,16 +73,16 @@ pub fn fill(template: &Template) -> Vec<u8> {
         match hole {
             Hole::Thread => {
                 let field = thread_offset() + offset_of!(VMThread, this) as i32;
-                // mov register, fs:[field]; nop
-                place[..5].copy_from_slice(&[
+                // mov register, fs:[field], with a prefix that changes nothing but its length
+                place[..6].copy_from_slice(&[
+                    0x66,
                     0x64,
                     0x48 | (rex & 1) << 2,
                     0x8b,
                     0x04 | register << 3,
                     0x25,
                 ]);
-                place[5..9].copy_from_slice(&field.to_le_bytes());
-                place[9] = 0x90;
+                place[6..].copy_from_slice(&field.to_le_bytes());
             }
         }
     }
