@@ -451,6 +451,25 @@ tenon_error_code_t tenon_config_compilation_set(wasm_config_t *config,
                                                 tenon_compilation_t when);
 
 /*
+ Sets after how many calls of a function, and turns of its loops, it is compiled again, to optimized
+ code; until then it runs baseline code, which is made in half the time and takes about twice as
+ long. With 0, functions are optimized at once, as they are where they are compiled before they are
+ called (`TENON_COMPILATION_EAGER`, small modules). 1000 by default.
+
+ Threads of the engine make optimized code, or the calling thread with `TENON_COMPILATION_LAZY`.
+ Loops go on in it. What code does is the same, but for how much stack it takes.
+
+ Ownership: borrows the settings.
+
+ # Safety
+
+ The settings are live or null.
+ */
+WASM_API_EXTERN
+tenon_error_code_t tenon_config_tier_up_after_set(wasm_config_t *config,
+                                                  uint32_t count);
+
+/*
  Sets whether each function is compiled when it is called for the first time, instead of all when
  their module is made: `TENON_COMPILATION_LAZY` or `TENON_COMPILATION_EAGER`.
 

@@ -9,9 +9,9 @@ use tenon::{Config, Engine, Error, Instance, Module, Store, TrapCode, Val};
 
 const MODES: [&[&str]; 4] = [
     &["--compilation=ahead"],
-    &["--explicit-checks", "--lazy"],
+    &["--explicit-checks", "--lazy", "--tier-up-after=1"],
     &["--memory-reservation", "0"],
-    &["--collect-always"],
+    &["--collect-always", "--lazy", "--tier-up-after=3"],
 ];
 
 #[test]

@@ -125,7 +125,7 @@ fn shipped() -> Vec<(&'static str, Vec<TestFile<'static>>)> {
 }
 
 /// Makes `tenon wast` collect at every allocation.
-const COLLECTING: &[&str] = &["--collect-always"];
+const COLLECTING: &[&str] = &["--collect-always", "--lazy", "--tier-up-after=1"];
 
 /// The modes of the engine: a name, and what makes `tenon wast` run in it.
 const MODES: [(&str, &[&str]); 10] = [
@@ -133,10 +133,13 @@ const MODES: [(&str, &[&str]); 10] = [
     ("explicit checks", &["--explicit-checks"]),
     ("checked, memories that move", &["--memory-reservation", "100000"]),
     ("eager", &["--compilation=eager"]),
-    ("ahead", &["--compilation=ahead"]),
-    ("lazy", &["--lazy"]),
-    ("lazy, explicit checks", &["--lazy", "--explicit-checks"]),
-    ("with fuel and interrupts", &["--metered", "--interruptible"]),
+    ("ahead, optimized", &["--compilation=ahead", "--tier-up-after=0"]),
+    ("lazy", &["--lazy", "--tier-up-after=2"]),
+    ("lazy, explicit checks", &["--lazy", "--tier-up-after=1", "--explicit-checks"]),
+    (
+        "with fuel and interrupts",
+        &["--metered", "--interruptible", "--compilation=ahead", "--tier-up-after=1"],
+    ),
     ("the same, explicit checks", &["--metered", "--interruptible", "--explicit-checks"]),
     ("collecting at every allocation", COLLECTING),
 ];

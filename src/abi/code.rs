@@ -2,13 +2,30 @@
 
 use crate::wasm::{DefinedFuncIndex, TagIndex, TrapCode};
 
+/// How a function is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tier {
+    /// Quickly. The code counts its calls and the turns of its loops, and asks for better code when
+    /// there have been many.
+    Baseline,
+    /// Well.
+    Optimized,
+    /// Well, for taking over from baseline code in the middle: it begins with a turn of the loop at
+    /// this place in the function's body, and gets all locals instead of the parameters.
+    Loop(u32),
+}
+
 /// One compiled function of a module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledFunction {
-    /// The machine code; position independent but for `calls`.
+    /// How it was compiled.
+    pub tier: Tier,
+    /// The machine code; position independent but for `calls` and `counts`.
     pub bytes: Vec<u8>,
     /// Where it calls functions of the same module directly.
     pub calls: Vec<DirectCall>,
+    /// Where baseline code refers to its function's counter: offsets of a displacement's four bytes.
+    pub counts: Vec<u32>,
     /// What the walk over frames and the trap handler have to know.
     pub sites: Sites,
 }

@@ -88,14 +88,18 @@ impl CompiledFunction {
         for call in &self.calls {
             let place = begin + call.offset as usize;
             let from = start + call.offset as usize + 4;
-            let displacement = target(call.callee).wrapping_sub(from) as i64;
-            let displacement =
-                i32::try_from(displacement).expect("code of a module is smaller than 2 GiB");
-            out[place..place + 4].copy_from_slice(&displacement.to_le_bytes());
+            out[place..place + 4].copy_from_slice(&displacement(from, target(call.callee)));
         }
         // Between functions there are instructions that trap.
         out.resize(out.len().next_multiple_of(ALIGN), 0xcc);
     }
+}
+
+/// How far it is to `target` from where a displacement ends, as its four bytes; both are counted
+/// from the same place in the code of a module.
+pub fn displacement(from: usize, target: usize) -> [u8; 4] {
+    let displacement = i32::try_from(target.wrapping_sub(from) as i64);
+    displacement.expect("code of a module is smaller than 2 GiB").to_le_bytes()
 }
 
 impl FunctionTable {

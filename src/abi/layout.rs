@@ -87,6 +87,8 @@ pub struct VMStore {
     pub call_ended: unsafe extern "C" fn(u64, f64) -> VMPlainResult,
     /// See [`EndArrayCall`].
     pub end_array_call: EndArrayCall,
+    /// The locals of a function in which optimized code takes over, for that code to take first.
+    pub carried: *const u8,
 }
 
 /// A number where C functions return it, whether that is for integers or for floats.
@@ -103,6 +105,9 @@ pub struct VMPlainResult {
 /// returns is returned to the caller. Once wasm has been entered the first three are null.
 pub type EndArrayCall =
     unsafe extern "C" fn(*const c_void, *const VMVector, *mut VMVector, u32) -> *mut c_void;
+
+/// Bytes of the locals that code can take over.
+pub const MOST_CARRIED: usize = 2048;
 
 /// [`VMStore::unusual`]: somebody accesses the bytes of a memory; nothing may run meanwhile.
 pub const BORROWED: u32 = 1;
@@ -327,6 +332,8 @@ pub mod offset {
     pub const STORE_MAX_STACK: i32 = offset_of!(VMStore, max_stack) as i32;
     /// [`VMStore::trap_waiting`].
     pub const STORE_TRAP_WAITING: i32 = offset_of!(VMStore, trap_waiting) as i32;
+    /// [`VMStore::carried`].
+    pub const STORE_CARRIED: i32 = offset_of!(VMStore, carried) as i32;
     /// [`VMType::slot`].
     pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].

@@ -61,6 +61,10 @@ macro_rules! for_each_libcall {
             throw_ref(exception: I32);
             /// Raises the error that the host function just called has left in the store.
             raise_host_error();
+            /// Asks for better code of the function `func`, which runs often, for going on in the loop
+            /// at this place in its body, or -1 for its beginning. Returns its address, or 0. The
+            /// `size` bytes of locals at `locals` are kept in the store for the code to take.
+            tier_up(func: I32, place: I32, locals: I64, size: I32) -> I64;
         }
     };
 }

@@ -9,13 +9,15 @@ use cranelift_frontend::Variable;
 use wasmparser::{FunctionBody, Operator, Result};
 
 use super::function::{Local, Translator};
-use super::known::{self, Counter, Range};
+use super::known::{self, Counter, Extension, Range};
 
 /// The loops of a function, by their positions.
 pub(super) type Loops = HashMap<usize, Loop>;
 
 /// What a loop does with locals.
 pub(super) struct Loop {
+    /// The position of its end.
+    ends: usize,
     /// Those that are written in it.
     written: BTreeSet<u32>,
     counting: Option<Counting>,
@@ -130,7 +132,7 @@ pub(super) fn find(body: &FunctionBody) -> Result<Loops> {
                         outer.contains(&done, depth);
                     }
                     if !done.too_deep {
-                        loops.insert(done.begins, done.into_loop());
+                        loops.insert(done.begins, done.into_loop(at));
                     }
                 }
             }
@@ -233,9 +235,9 @@ impl Open {
         self.written.entry(local).and_modify(|step| *step = None).or_insert(step);
     }
 
-    fn into_loop(self) -> Loop {
+    fn into_loop(self, ends: usize) -> Loop {
         let counting = self.counting();
-        Loop { written: self.written.into_keys().collect(), counting }
+        Loop { ends, written: self.written.into_keys().collect(), counting }
     }
 
     fn counting(&self) -> Option<Counting> {
@@ -255,6 +257,21 @@ pub(super) struct Begun {
     kept: Vec<(u32, Value)>,
 }
 
+impl Begun {
+    /// Makes the counters of the loop's locals where code takes over in it.
+    pub(super) fn take_over(&self, t: &mut Translator) {
+        for (step, variable, range) in &self.counted {
+            let value = t.local(step.local);
+            let number = match range.extension() {
+                Some(Extension::Unsigned) => t.b.ins().uextend(types::I64, value),
+                Some(Extension::Signed) => t.b.ins().sextend(types::I64, value),
+                None => unreachable!("such locals are not counted"),
+            };
+            t.b.def_var(*variable, number);
+        }
+    }
+}
+
 /// How a local is counted at some place.
 #[derive(Clone, Copy)]
 pub(super) struct Counted {
@@ -267,7 +284,12 @@ pub(super) struct Counted {
 /// Makes counters of what the loop at the current position counts, before it is entered.
 pub(super) fn begin(t: &mut Translator) -> Begun {
     let mut begun = Begun::default();
-    let Some(Loop { written, counting }) = t.loops.remove(&t.position) else { return begun };
+    let Some(Loop { ends, written, counting }) = t.loops.remove(&t.position) else { return begun };
+    // A loop in the middle of which this code takes over does not always begin here.
+    let taken_over = t.take_over.as_ref().map(|take_over| take_over.at);
+    if taken_over.is_some_and(|at| t.position < at && at < ends) {
+        return begun;
+    }
     // What is known of a value would be forgotten if it could be another one in the next turn.
     let kept = t.counted_locals.iter().filter(|local| !written.contains(local));
     let kept: Vec<u32> = kept.copied().collect();
@@ -283,6 +305,9 @@ pub(super) fn begin(t: &mut Translator) -> Begun {
         let Some(range) = known::range(t, value) else { continue };
         let Some(way) = step.by.checked_mul(turns - 1) else { continue };
         let Some(range) = range.widened(way) else { continue };
+        if taken_over == Some(t.position) && range.extension().is_none() {
+            continue;
+        }
         let number = known::number(t, value);
         let variable = t.b.declare_var(types::I64);
         t.b.def_var(variable, number);

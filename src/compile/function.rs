@@ -16,10 +16,11 @@ use super::env::{self, Env, POINTER, clif_type, constant_flags, from_trap_code, 
 use super::known::Counter;
 use super::op::hint::Hints;
 use super::op::{control, exception};
+use super::tier::{self, Around, Counting, TakeOver};
 use super::trampoline::with_stack_check;
 use super::weight::{Effort, MOST_VALUES, weigh};
 use super::{CompileError, Compiler, Scratch, Source, legacy, op};
-use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, TrapSite};
+use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, Tier, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
 use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
@@ -27,6 +28,10 @@ use crate::wasm::{DefinedFuncIndex, Family, FuncType, HeapType, ValType};
 /// Frames up to this size may be laid out before the stack is checked: the reserve below the
 /// stack limit takes them.
 const SMALL_FRAME: u32 = 4096;
+
+/// Frames of baseline code up to this size are good enough until there is optimized code, which needs
+/// much less.
+const LARGEST_BASELINE_FRAME: u32 = 16 << 10;
 
 /// Locals that a function without calls can have while its frame stays small for sure.
 const FEW_LOCALS: usize = 64;
@@ -36,47 +41,62 @@ pub(super) fn compile(
     scratch: &mut Scratch,
     source: &Source,
     index: DefinedFuncIndex,
+    tier: Tier,
 ) -> Result<CompiledFunction, CompileError> {
-    match generate(compiler, scratch, source, index, false)? {
-        Some(compiled) => Ok(compiled),
-        None => {
-            let compiled = generate(compiler, scratch, source, index, true)?;
-            Ok(compiled.expect("a function that checks the stack can have any frame"))
+    if let Some(compiled) = generate(compiler, scratch, source, index, (tier, false))? {
+        return Ok(compiled);
+    }
+    let tier = if tier == Tier::Baseline { Tier::Optimized } else { tier };
+    for checks_stack in [false, true] {
+        let how = (tier, checks_stack);
+        if let Some(compiled) = generate(compiler, scratch, source, index, how)? {
+            return Ok(compiled);
         }
     }
+    unreachable!("a function that checks the stack can have any frame")
 }
 
-/// Compiles the function; none if it has a large frame and does not check the stack. It does when
-/// it calls, has many locals, or `checks_stack`.
+/// Compiles the function; none if it has a large frame and does not check the stack, or is not one
+/// for baseline code. It checks the stack when it calls, has many locals, or is told to.
 fn generate(
     compiler: &Compiler,
     scratch: &mut Scratch,
     source: &Source,
     index: DefinedFuncIndex,
-    checks_stack: bool,
+    (tier, checks_stack): (Tier, bool),
 ) -> Result<Option<CompiledFunction>, CompileError> {
     let context = &mut scratch.context;
     context.clear();
     let func_index = source.module.func_index(index);
     let ty = source.module.func_type(func_index);
-    context.func.signature = signature(ty);
     let (start, body) = source.body(index);
     let body = FunctionBody::new(BinaryReader::new(body, u64::from(start)));
 
-    let effort = weigh(&body, ty.params().len()).map_err(malformed)?;
+    let mut effort = weigh(&body, ty.params().len()).map_err(malformed)?;
     if effort.too_much {
         return Err(CompileError("implementation limit: too many far branches".to_owned()));
     }
+    let locals = locals(source, ty, &body)?;
+    if tier == Tier::Baseline {
+        if effort.plain || locals.len() > tier::MOST_LOCALS {
+            return Ok(None);
+        }
+        (effort.plain, effort.locals_in_memory) = (true, true);
+    }
+    context.func.signature = match tier {
+        Tier::Loop(_) => tier::take_over_signature(ty),
+        Tier::Baseline | Tier::Optimized => signature(ty),
+    };
     let mut builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
     let hints = Hints::new(source.module.branch_hints.of(func_index));
-    let how = How { effort, checks_stack, hints };
-    let translated = translate(&mut builder, compiler, source, ty, &body, how);
+    let how = How { index, tier, effort, checks_stack, hints };
+    let translated = translate(&mut builder, compiler, source, (ty, &locals), &body, how);
     let (context_slot, most_values) = match translated {
-        Ok(translated) => translated,
-        Err(error) => {
+        Ok(Some(translated)) => translated,
+        unfinished => {
             // A builder with an unfinished function cannot be used again.
             scratch.builder = FunctionBuilderContext::new();
-            return Err(error);
+            return unfinished.map(|_| None);
         }
     };
     let plain = effort.plain || most_values > MOST_VALUES;
@@ -88,36 +108,63 @@ fn generate(
     }
     let code = context.take_compiled_code().expect("it has just been compiled");
     let is_large = frame_size(&code) > SMALL_FRAME;
-    if is_large && compiler.signals() && context.func.stack_limit.is_none() {
+    let checks_late = compiler.signals() && context.func.stack_limit.is_none();
+    let is_too_large = tier == Tier::Baseline && frame_size(&code) > LARGEST_BASELINE_FRAME;
+    if is_too_large || is_large && checks_late {
         return Ok(None);
     }
     let callees = |name| match &context.func.params.user_named_funcs()[name] {
-        ir::UserExternalName { namespace: 0, index } => DefinedFuncIndex::from_u32(*index),
+        ir::UserExternalName { namespace: 0, index } => Some(DefinedFuncIndex::from_u32(*index)),
+        ir::UserExternalName { namespace: tier::COUNTERS, .. } => None,
         other => unreachable!("no function is called {other}"),
     };
-    let mut compiled = collect(&code, context_slot, start, callees)?;
+    let mut compiled = collect(&code, tier, context_slot, start, callees)?;
     if is_large && !compiler.signals() {
         let needed = frame_size(&code) as usize;
-        let (bytes, shift) = with_stack_check(isa, signature(ty), needed, &compiled.bytes)?;
+        let signature = context.func.signature.clone();
+        let (bytes, shift) = with_stack_check(isa, signature, needed, &compiled.bytes)?;
         compiled.bytes = bytes;
         shift_offsets(&mut compiled, shift as u32);
     }
     Ok(Some(compiled))
 }
 
+/// The types of the function's locals, its parameters first.
+fn locals(
+    source: &Source,
+    ty: &FuncType,
+    body: &FunctionBody,
+) -> Result<Vec<ValType>, CompileError> {
+    let mut locals = ty.params().to_vec();
+    for group in body.get_locals_reader().map_err(malformed)? {
+        let (count, ty) = group.map_err(malformed)?;
+        let ty = value_type(source, ty)?;
+        locals.resize(locals.len() + count as usize, ty);
+    }
+    Ok(locals)
+}
+
+/// Our form of a type in the code section.
+fn value_type(source: &Source, ty: wasmparser::ValType) -> Result<ValType, CompileError> {
+    source.module.value_type(ty).map_err(|_| CompileError("unsupported type".to_owned()))
+}
+
 fn frame_size(code: &CompiledCode) -> u32 {
     code.buffer.frame_layout().expect("the code generator reports frames").frame_to_fp_offset
 }
 
-/// Takes what is to be kept out of the code generator's result.
+/// Takes what is to be kept out of the code generator's result. `callee` knows the function that has
+/// a name; none is the function's own counter.
 fn collect(
     code: &CompiledCode,
+    tier: Tier,
     context_slot: StackSlot,
     body_start: u32,
-    callee: impl Fn(ir::UserExternalNameRef) -> DefinedFuncIndex,
+    callee: impl Fn(ir::UserExternalNameRef) -> Option<DefinedFuncIndex>,
 ) -> Result<CompiledFunction, CompileError> {
     let buffer = &code.buffer;
     let mut calls = Vec::new();
+    let mut counts = Vec::new();
     for reloc in buffer.relocs() {
         let cranelift_codegen::FinalizedRelocTarget::ExternalName(ExternalName::User(name)) =
             reloc.target
@@ -125,7 +172,10 @@ fn collect(
             unreachable!("no other relocations are possible: {reloc:?}")
         };
         debug_assert_eq!((reloc.kind, reloc.addend), (env::CALL_RELOC, -4));
-        calls.push(DirectCall { offset: reloc.offset, callee: callee(name) });
+        match callee(name) {
+            Some(callee) => calls.push(DirectCall { offset: reloc.offset, callee }),
+            None => counts.push(reloc.offset),
+        }
     }
 
     let frame = buffer.frame_layout().expect("the code generator reports frames");
@@ -169,11 +219,12 @@ fn collect(
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
-    Ok(CompiledFunction { bytes: buffer.data().to_vec(), calls, sites })
+    Ok(CompiledFunction { tier, bytes: buffer.data().to_vec(), calls, counts, sites })
 }
 
 fn shift_offsets(code: &mut CompiledFunction, by: u32) {
     code.calls.iter_mut().for_each(|call| call.offset += by);
+    code.counts.iter_mut().for_each(|count| *count += by);
     code.sites.traps.iter_mut().for_each(|trap| trap.offset += by);
     code.sites.positions.iter_mut().for_each(|position| position.0 += by);
     for handler in &mut code.sites.handlers {
@@ -185,6 +236,8 @@ fn shift_offsets(code: &mut CompiledFunction, by: u32) {
 
 /// How a function is translated.
 struct How<'a> {
+    index: DefinedFuncIndex,
+    tier: Tier,
     effort: Effort,
     /// Whether the function compares the stack with its limit in any case.
     checks_stack: bool,
@@ -192,15 +245,15 @@ struct How<'a> {
 }
 
 /// Fills the builder with the function; the slot in which its frames keep their context, and the
-/// most values that its operand stack has.
+/// most values that its operand stack has. None if it is not one for baseline code.
 fn translate<'a>(
     b: &mut FunctionBuilder<'a>,
     compiler: &Compiler,
     source: &Source,
-    ty: &FuncType,
+    (ty, locals): (&FuncType, &[ValType]),
     body: &FunctionBody,
     how: How,
-) -> Result<(StackSlot, usize), CompileError> {
+) -> Result<Option<(StackSlot, usize)>, CompileError> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -210,6 +263,7 @@ fn translate<'a>(
     let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
     let keep_context = b.ins().stack_store(POINTER, vmctx, slot, 0);
 
+    let counting = (how.tier == Tier::Baseline).then(|| Counting::new(b, how.index, ty));
     let mut t = Translator {
         env: Env::new(compiler, source, vmctx),
         b,
@@ -225,6 +279,13 @@ fn translate<'a>(
         legacy: None,
         hints: how.hints,
         position: 0,
+        counting,
+        take_over: None,
+        around: Around::default(),
+        places: Vec::new(),
+        memory: (None, 0),
+        has_tracked: false,
+        is_unfit: false,
         loops: if how.effort.plain {
             Loops::new()
         } else {
@@ -237,9 +298,16 @@ fn translate<'a>(
     if !compiler.signals() {
         check_stack(&mut t);
     }
-    declare_locals(&mut t, ty, body, entry, how.effort.locals_in_memory)?;
+    let mut beginning = entry;
+    if let Tier::Loop(place) = how.tier {
+        let at = (body.range().start + u64::from(place)) as usize;
+        let (take_over, block) = TakeOver::new(t.b, at, entry, ty);
+        (t.take_over, beginning) = (Some(take_over), block);
+    }
+    declare_locals(&mut t, locals, beginning, how.effort.locals_in_memory);
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let exit = t.begin_function(ty);
+    tier::count(&mut t, false);
     control::checkpoint(&mut t);
     let mut most_values = 0;
     while !reader.eof() {
@@ -249,8 +317,14 @@ fn translate<'a>(
         t.hints.advance((position - body.range().start) as u32);
         op::translate(&mut t, &operator)?;
         most_values = most_values.max(t.stack.len());
+        if t.is_unfit {
+            return Ok(None);
+        }
     }
     t.end_function(exit);
+    if t.take_over.is_some() {
+        return Err(CompileError::new("there is no loop to take over in"));
+    }
 
     let (locals, calls, traps) = (t.locals.len(), t.env.calls, t.env.traps);
     if compiler.signals() && (calls || locals > FEW_LOCALS || how.checks_stack) {
@@ -261,7 +335,7 @@ fn translate<'a>(
         b.func.layout.remove_inst(keep_context);
         b.func.sized_stack_slots[slot].size = 0;
     }
-    Ok((slot, most_values))
+    Ok(Some((slot, most_values)))
 }
 
 /// What validation has accepted decodes, but decoding returns a result all the same.
@@ -304,26 +378,41 @@ fn check_stack(t: &mut Translator) {
     t.b.switch_to_block(enough);
 }
 
-fn declare_locals(
-    t: &mut Translator,
-    ty: &FuncType,
-    body: &FunctionBody,
-    entry: Block,
-    in_memory: bool,
-) -> Result<(), CompileError> {
-    for (i, ty) in ty.params().iter().enumerate() {
-        let value = t.b.block_params(entry)[i + 1];
-        t.declare_local(*ty, value, in_memory);
+/// Declares the locals, of which the parameters are those of the block after the context.
+fn declare_locals(t: &mut Translator, locals: &[ValType], beginning: Block, in_memory: bool) {
+    let (places, size) = memory_places(t, locals);
+    if in_memory {
+        let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4);
+        t.memory = (Some(t.b.create_sized_stack_slot(data)), size);
     }
-    for group in body.get_locals_reader().map_err(malformed)? {
-        let (count, ty) = group.map_err(malformed)?;
-        let ty = t.value_type(ty)?;
-        let zero = t.zero(clif_type(ty));
-        for _ in 0..count {
-            t.declare_local(ty, zero, in_memory);
+    let params = t.b.block_params(beginning)[1..].to_vec();
+    let mut zero = None;
+    for (i, (ty, (place, clif))) in locals.iter().zip(&places).enumerate() {
+        let value = params.get(i).copied().or(zero.filter(|zero| t.type_of(*zero) == *clif));
+        let value = value.unwrap_or_else(|| {
+            let value = t.zero(*clif);
+            zero = Some(value);
+            value
+        });
+        t.declare_local(*ty, value, *place);
+    }
+    t.places = places;
+}
+
+/// Where each local is in memory, if it is to be there, its type, and how much memory all take.
+fn memory_places(t: &Translator, locals: &[ValType]) -> (Vec<(Option<i32>, Type)>, u32) {
+    let mut size: u32 = 0;
+    let places = locals.iter().map(|ty| {
+        let clif = clif_type(*ty);
+        if t.is_tracked(*ty) {
+            return (None, clif);
         }
-    }
-    Ok(())
+        let place = size.next_multiple_of(clif.bytes());
+        size = place + clif.bytes();
+        (Some(place as i32), clif)
+    });
+    let places = places.collect();
+    (places, size)
 }
 
 /// The state of translating one function.
@@ -352,6 +441,20 @@ pub(super) struct Translator<'b, 'a> {
     pub(super) hints: Hints<'b>,
     /// Where the operator that is translated is.
     pub(super) position: usize,
+    /// How baseline code counts; nothing in other code.
+    pub(super) counting: Option<Counting>,
+    /// Where this code takes over from baseline code; nothing once it is past there.
+    pub(super) take_over: Option<TakeOver>,
+    /// What surrounds the open blocks in such code.
+    pub(super) around: Around,
+    /// Where such code finds the locals, and their types.
+    pub(super) places: Vec<(Option<i32>, Type)>,
+    /// The frame's memory for locals, if it has any, and its size.
+    pub(super) memory: (Option<StackSlot>, u32),
+    /// Whether there has been a reference that the collector has to find.
+    has_tracked: bool,
+    /// Whether the function has shown not to be one for baseline code.
+    pub(super) is_unfit: bool,
     /// The loops to come that may count.
     pub(super) loops: Loops,
     /// How locals are counted, by the position where they are.
@@ -366,8 +469,8 @@ pub(super) struct Translator<'b, 'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Local {
     Variable(Variable),
-    /// A place in the frame that has values of this type.
-    Slot(StackSlot, Type),
+    /// A place in the memory for locals that has values of this type.
+    Slot(i32, Type),
 }
 
 /// A block that is open.
@@ -429,6 +532,17 @@ impl Translator<'_, '_> {
         (range.end - range.start) as usize
     }
 
+    /// Where in the function's body the operator is that is translated.
+    pub(super) fn place(&self) -> u32 {
+        (self.position as u64 - self.body.range().start) as u32
+    }
+
+    /// Whether baseline code can be left, and taken over from, in a loop at the current position.
+    /// What legacy `try`s keep is not carried over, nor are references on the operand stack.
+    pub(super) fn can_take_over(&self) -> bool {
+        self.legacy.is_none() && (self.stack.is_empty() || !self.has_tracked)
+    }
+
     /// The clauses of the next legacy `try`.
     pub(super) fn next_try(&mut self) -> Result<legacy::Clauses, CompileError> {
         if self.legacy.is_none() {
@@ -448,17 +562,17 @@ impl Translator<'_, '_> {
         block
     }
 
-    /// Adds a local that has this value. References that the collector has to find stay in
-    /// variables.
-    fn declare_local(&mut self, ty: ValType, value: Value, in_memory: bool) {
+    /// Adds a local that has this value, at a place in memory if there is memory for locals.
+    /// References that the collector has to find stay in variables.
+    fn declare_local(&mut self, ty: ValType, value: Value, place: Option<i32>) {
         let tracked = self.is_tracked(ty);
         let ty = clif_type(ty);
-        let local = if in_memory && !tracked {
-            let data = StackSlotData::new(StackSlotKind::ExplicitSlot, ty.bytes(), 4);
-            Local::Slot(self.b.create_sized_stack_slot(data), ty)
+        let local = if let (Some(_), Some(place)) = (self.memory.0, place) {
+            Local::Slot(place, ty)
         } else {
             let variable = self.b.declare_var(ty);
             if tracked {
+                self.has_tracked = true;
                 self.b.declare_var_needs_stack_map(variable);
             }
             Local::Variable(variable)
@@ -467,11 +581,23 @@ impl Translator<'_, '_> {
         self.set_local(self.locals.len() as u32 - 1, value);
     }
 
+    /// Whether a local is a variable.
+    pub(super) fn is_variable(&self, local: u32) -> bool {
+        matches!(self.locals[local as usize], Local::Variable(_))
+    }
+
+    fn memory(&self) -> StackSlot {
+        self.memory.0.expect("there is memory for locals that are in memory")
+    }
+
     /// The value of a local.
     pub(super) fn local(&mut self, index: u32) -> Value {
         match self.locals[index as usize] {
             Local::Variable(variable) => self.b.use_var(variable),
-            Local::Slot(slot, ty) => self.b.ins().stack_load(POINTER, ty, slot, 0),
+            Local::Slot(place, ty) => {
+                let memory = self.memory();
+                self.b.ins().stack_load(POINTER, ty, memory, place)
+            }
         }
     }
 
@@ -479,7 +605,10 @@ impl Translator<'_, '_> {
     pub(super) fn set_local(&mut self, index: u32, value: Value) {
         match self.locals[index as usize] {
             Local::Variable(variable) => self.b.def_var(variable, value),
-            Local::Slot(slot, _) => _ = self.b.ins().stack_store(POINTER, value, slot, 0),
+            Local::Slot(place, _) => {
+                let memory = self.memory();
+                self.b.ins().stack_store(POINTER, value, memory, place);
+            }
         }
     }
 
@@ -492,6 +621,7 @@ impl Translator<'_, '_> {
     /// referred to. To be called with whatever comes from memory, from a call or into a block.
     pub(super) fn track(&mut self, value: Value, ty: ValType) {
         if self.is_tracked(ty) {
+            self.has_tracked = true;
             self.b.declare_value_needs_stack_map(value);
         }
     }
@@ -504,8 +634,7 @@ impl Translator<'_, '_> {
 
     /// Our form of a type in the code section.
     pub(super) fn value_type(&self, ty: wasmparser::ValType) -> Result<ValType, CompileError> {
-        let ty = self.env.source.module.value_type(ty);
-        ty.map_err(|_| CompileError("unsupported type".to_owned()))
+        value_type(self.env.source, ty)
     }
 
     /// Our form of a heap type in the code section.

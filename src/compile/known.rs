@@ -52,10 +52,27 @@ impl Range {
         Range { low: self.low + by, high: self.high + by, ..self }
     }
 
+    /// How a number of the range comes from the 32-bit value it stands for, if there is one way.
+    pub(super) fn extension(self) -> Option<Extension> {
+        if self.is_exact() {
+            Some(Extension::Unsigned)
+        } else if i64::from(i32::MIN) <= self.low && self.high <= i32::MAX.into() {
+            Some(Extension::Signed)
+        } else {
+            None
+        }
+    }
+
     /// Whether all numbers of the range are 32-bit values themselves.
     fn is_exact(self) -> bool {
         0 <= self.low && self.high <= u32::MAX.into()
     }
+}
+
+/// How a number of 64 bits is made of one of 32.
+pub(super) enum Extension {
+    Unsigned,
+    Signed,
 }
 
 /// The number that an index is: terms, those of outer loops first, and a constant.

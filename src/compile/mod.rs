@@ -13,6 +13,7 @@ mod known;
 mod legacy;
 mod likely;
 mod op;
+mod tier;
 mod trampoline;
 mod weight;
 
@@ -23,7 +24,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::FunctionBuilderContext;
 
-use crate::abi::code::{CompiledFunction, Crossing, Template};
+use crate::abi::code::{CompiledFunction, Crossing, Template, Tier};
 use crate::abi::layout::{ContextLayout, MemoryStyle};
 use crate::module::ModuleInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
@@ -108,7 +109,7 @@ impl Compiler {
         isa::is_x86(&*self.isa)
     }
 
-    /// Compiles the function `index`.
+    /// Compiles the function `index`; a function that is not one for baseline code is optimized.
     ///
     /// # Errors
     ///
@@ -118,8 +119,9 @@ impl Compiler {
         scratch: &mut Scratch,
         source: &Source,
         index: DefinedFuncIndex,
+        tier: Tier,
     ) -> Result<CompiledFunction, CompileError> {
-        function::compile(self, scratch, source, index)
+        function::compile(self, scratch, source, index, tier)
     }
 
     /// Makes the code of a crossing for functions of type `ty`.

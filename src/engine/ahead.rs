@@ -12,16 +12,22 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{io, mem};
 
-use super::tiers::Growing;
+use super::growing::{Growing, Job};
 use super::workers::{WORKER_STACK, most_workers};
 use crate::compile::Scratch;
 use crate::vm;
 use crate::vm::fork;
 use crate::vm::stack::OwnStack;
-use crate::wasm::DefinedFuncIndex;
 
 /// How long workers stay without work.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// Before or after all others that wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    Next,
+    Last,
+}
 
 /// The most functions that wait for a worker; others are compiled when they are called.
 const MOST_WAITING: usize = 4096;
@@ -41,7 +47,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(Arc<Growing>, DefinedFuncIndex)>,
+    waiting: VecDeque<(Arc<Growing>, Job)>,
     workers: Vec<JoinHandle<()>>,
     /// Workers that have not begun to leave, and those of them without work.
     staying: usize,
@@ -87,29 +93,36 @@ impl Ahead {
         Ok(result)
     }
 
-    /// Has functions compiled by workers, the first one first, before others that wait.
-    pub(super) fn compile_later(&self, code: &Arc<Growing>, funcs: &[DefinedFuncIndex]) {
+    /// Has functions compiled by workers, the first one first. Whether that will happen, if there is
+    /// not too much to do.
+    pub(super) fn compile_later(&self, code: &Arc<Growing>, jobs: &[Job], turn: Turn) -> bool {
         let most = most_workers() - 1;
-        if funcs.is_empty() || most == 0 || self.is_in_child() {
-            return;
+        if jobs.is_empty() || most == 0 || self.is_in_child() {
+            return false;
         }
-        let wanted = fork::inside(|| {
+        let (closed, wanted) = fork::inside(|| {
             let mut state = self.0.lock();
             if state.closed {
-                return false;
+                return (true, false);
             }
-            for func in funcs.iter().rev() {
-                state.waiting.push_front((code.clone(), *func));
+            match turn {
+                Turn::Next => {
+                    for job in jobs.iter().rev() {
+                        state.waiting.push_front((code.clone(), *job));
+                    }
+                }
+                Turn::Last => state.waiting.extend(jobs.iter().map(|job| (code.clone(), *job))),
             }
             state.waiting.truncate(MOST_WAITING);
-            for _ in 0..funcs.len().min(state.idle) {
+            for _ in 0..jobs.len().min(state.idle) {
                 self.0.more.notify_one();
             }
-            state.idle < funcs.len() && state.staying < most
+            (false, state.idle < jobs.len() && state.staying < most)
         });
         if wanted {
             self.add_worker();
         }
+        !closed
     }
 
     fn add_worker(&self) {
@@ -173,7 +186,7 @@ impl Shared {
         let mut scratch = Scratch::new();
         let was_last = loop {
             match self.next() {
-                Ok((code, func)) => code.compile_ahead(&mut scratch, func),
+                Ok((code, job)) => code.compile_ahead(&mut scratch, job),
                 Err(Leave { is_last }) => break is_last,
             }
         };
@@ -185,7 +198,7 @@ impl Shared {
     }
 
     /// What to compile next, if it is not time to leave.
-    fn next(&self) -> Result<(Arc<Growing>, DefinedFuncIndex), Leave> {
+    fn next(&self) -> Result<(Arc<Growing>, Job), Leave> {
         let mut state = self.lock();
         let leave = |mut state: MutexGuard<State>| {
             state.staying -= 1;

@@ -16,6 +16,7 @@ pub struct Config {
     pub(super) max_stack: usize,
     pub(super) canonicalize_nans: bool,
     pub(super) compilation: Compilation,
+    pub(super) tier_up_after: u32,
     pub(super) interruptible: bool,
     pub(super) fuel: bool,
     pub(super) collect_always: bool,
@@ -50,6 +51,9 @@ pub enum Compilation {
     Ahead,
 }
 
+/// What [`Config::tier_up_after`] is by default.
+const TIER_UP_AFTER: u32 = 1000;
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             max_stack: 1 << 20,
             canonicalize_nans: false,
             compilation: Compilation::default(),
+            tier_up_after: TIER_UP_AFTER,
             interruptible: false,
             fuel: false,
             collect_always: false,
@@ -183,6 +188,18 @@ impl Config {
     /// When functions are compiled.
     pub fn compilation(&mut self, when: Compilation) -> &mut Config {
         self.compilation = when;
+        self
+    }
+
+    /// After how many calls of a function, and turns of its loops, it is compiled again, to optimized
+    /// code; until then it runs baseline code, which is made in half the time and takes about twice as
+    /// long. Where functions are compiled before they are called ([`Compilation::Eager`] and small
+    /// modules), and with 0, they are optimized at once. 1000 by default.
+    ///
+    /// Threads of the engine make optimized code, or the calling thread with [`Compilation::Lazy`].
+    /// Loops go on in it. What code does is the same, but for how much stack it takes.
+    pub fn tier_up_after(&mut self, count: u32) -> &mut Config {
+        self.tier_up_after = count;
         self
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod exception;
 mod func;
 mod global;
+mod growing;
 mod instance;
 mod instantiate;
 mod limits;

@@ -2,25 +2,22 @@
 //!
 //! A module has code for each memory style that its instances need, made when the first of them
 //! needs it: all functions in parallel, or each on its first call, which its stub turns into a
-//! demand. [`Compilation`] decides.
+//! demand (see [`super::growing`]). [`Compilation`] decides.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::thread::{self, Thread};
-use std::{io, mem};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cranelift_entity::EntityRef;
 
+use super::growing::{Hook, Job};
 use super::module::{Inner, Kept};
 use super::{Compilation, Error, workers};
-use crate::abi::code::CompiledFunction;
+use crate::abi::code::{CompiledFunction, Tier};
 use crate::abi::image::CodeImage;
 use crate::abi::layout::MemoryStyle;
 use crate::compile::{CompileError, Scratch, Source};
-use crate::vm;
-use crate::vm::code::{CodeSpace, Demand};
-use crate::vm::enter::Cause;
-use crate::vm::fork;
+use crate::vm::code::CodeSpace;
 use crate::wasm::DefinedFuncIndex;
 
 /// The code of a module.
@@ -41,8 +38,9 @@ const SMALL_MODULE: usize = 512;
 /// Bytes of function bodies that make one job: some milliseconds.
 const BYTES_PER_JOB: usize = 8 << 10;
 
-/// Bytes of machine code to reserve for each byte of function bodies. Real modules need 2 to 4.
-const ROOM_PER_BYTE: usize = 32;
+/// Bytes of machine code to reserve for each byte of function bodies. Real modules need 2 to 4, and
+/// that several times where functions are compiled again.
+const ROOM_PER_BYTE: usize = 128;
 
 /// Bytes of machine code to reserve for each function beside that: where code has one view, each
 /// begins on a page of its own.
@@ -133,7 +131,9 @@ pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImag
     workers::spread(jobs.len(), total <= SMALL_CODE, &|job| {
         let mut scratch = Scratch::new();
         let functions = jobs[job].clone().map(DefinedFuncIndex::new);
-        let part = functions.map(|func| compile(module, style, &mut scratch, func)).collect();
+        let part = functions
+            .map(|func| compile(module, style, &mut scratch, (func, Tier::Optimized)))
+            .collect();
         parts[job].set(part).expect("each job runs once");
         if let Some(progress) = &module.engine.config().progress {
             let count = jobs[job].len();
@@ -149,7 +149,7 @@ pub(super) fn compile_all(module: &Inner, style: MemoryStyle) -> Result<CodeImag
     CodeImage::link(functions).map_err(Error::Compile)
 }
 
-fn source(module: &Inner, style: MemoryStyle) -> Source<'_> {
+pub(super) fn source(module: &Inner, style: MemoryStyle) -> Source<'_> {
     Source {
         module: &module.info,
         bytes: module.kept.module(),
@@ -158,16 +158,16 @@ fn source(module: &Inner, style: MemoryStyle) -> Source<'_> {
     }
 }
 
-fn compile(
+pub(super) fn compile(
     module: &Inner,
     style: MemoryStyle,
     scratch: &mut Scratch,
-    func: DefinedFuncIndex,
+    (func, tier): Job,
 ) -> Result<CompiledFunction, String> {
     let source = source(module, style);
     let compiler = module.engine.compiler();
     let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        compiler.function(scratch, &source, func)
+        compiler.function(scratch, &source, func, tier)
     }));
     let named = |what: &dyn std::fmt::Display| {
         let index = module.info.func_index(func).as_u32();
@@ -186,174 +186,15 @@ fn compile(
 fn growing(module: &Arc<Inner>, style: MemoryStyle) -> io::Result<Box<CodeSpace>> {
     let count = module.info.bodies.len();
     let room = module.info.code_size() * ROOM_PER_BYTE + count * ROOM_PER_FUNCTION;
-    let hook = || {
-        let module = Arc::downgrade(module);
-        let making = Mutex::new(Making {
-            generation: fork::generation(),
-            funcs: Vec::new(),
-            waiting: Vec::new(),
-        });
-        Box::new(Hook(Arc::new(Growing { module, style, making })))
-    };
+    let patience = module.engine.config().tier_up_after;
+    let make = |room| CodeSpace::growing(count, room, patience, Box::new(Hook::new(module, style)));
     let room = room.min(MOST_ROOM);
-    let mut result = CodeSpace::growing(count, room, hook());
+    let mut result = make(room);
     // Address space may be scarce; what most modules need is a fraction of the room.
     for part in [4, 8] {
         if result.is_err() {
-            result = CodeSpace::growing(count, room / part, hook());
+            result = make(room / part);
         }
     }
     result
-}
-
-/// Code of a module that grows.
-pub(super) struct Growing {
-    module: Weak<Inner>,
-    style: MemoryStyle,
-    making: Mutex<Making>,
-}
-
-/// The functions that threads are compiling.
-struct Making {
-    funcs: Vec<DefinedFuncIndex>,
-    /// Threads to wake when something is not being made any more.
-    waiting: Vec<Thread>,
-    /// See [`fork::generation`]: who was compiling before a fork is not in the child.
-    generation: u64,
-}
-
-/// The right, and the duty, to compile a function: nobody else does.
-struct Claim<'a> {
-    growing: &'a Growing,
-    func: DefinedFuncIndex,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let waiting = fork::inside(|| {
-            let mut making = self.growing.lock();
-            making.funcs.retain(|func| *func != self.func);
-            mem::take(&mut making.waiting)
-        });
-        waiting.iter().for_each(Thread::unpark);
-    }
-}
-
-impl Growing {
-    /// To be called [inside](fork::inside): a forked child would find the lock taken for ever.
-    fn lock(&self) -> MutexGuard<'_, Making> {
-        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if making.generation != fork::generation() {
-            making.generation = fork::generation();
-            making.funcs.clear();
-            making.waiting.clear();
-        }
-        making
-    }
-
-    /// The claim to compile a function; none if somebody else has it.
-    fn claim(&self, func: DefinedFuncIndex) -> Option<Claim<'_>> {
-        fork::inside(|| {
-            let mut making = self.lock();
-            if making.funcs.contains(&func) {
-                return None;
-            }
-            making.funcs.push(func);
-            Some(Claim { growing: self, func })
-        })
-    }
-
-    /// Waits while somebody else compiles the function.
-    fn wait(&self, func: DefinedFuncIndex) {
-        let is_being_made = || {
-            let mut making = self.lock();
-            let found = making.funcs.contains(&func);
-            if found {
-                making.waiting.push(thread::current());
-            }
-            found
-        };
-        while fork::inside(is_being_made) {
-            thread::park();
-        }
-    }
-
-    /// The function's code, compiled if there is none.
-    fn demand(
-        self: &Arc<Self>,
-        module: &Inner,
-        code: &CodeSpace,
-        func: DefinedFuncIndex,
-    ) -> Result<*const u8, Cause> {
-        loop {
-            if let Some(published) = code.published(func) {
-                return Ok(published);
-            }
-            let Some(claim) = self.claim(func) else {
-                self.wait(func);
-                continue;
-            };
-            if code.published(func).is_some() {
-                continue;
-            }
-            self.compile_callees_later(module, code, func);
-            let compiled = module
-                .engine
-                .ahead()
-                .compile_here(|scratch| compile(module, self.style, scratch, func))
-                .map_err(|error| Cause::Internal(format!("no memory to compile: {error}")))?;
-            let function = compiled.map_err(Cause::Internal)?;
-            publish(code, func, function)
-                .map_err(|error| Cause::Internal(format!("no memory for code: {error}")))?;
-            drop(claim);
-            return Ok(code.published(func).expect("it has just been published"));
-        }
-    }
-
-    /// Has workers compile what the function, which is going to be compiled, is likely to call.
-    fn compile_callees_later(
-        self: &Arc<Self>,
-        module: &Inner,
-        code: &CodeSpace,
-        func: DefinedFuncIndex,
-    ) {
-        if module.engine.config().compilation != Compilation::Lazy {
-            let mut callees = crate::compile::callees(&source(module, self.style), func);
-            callees.retain(|callee| code.published(*callee).is_none());
-            module.engine.ahead().compile_later(self, &callees);
-        }
-    }
-
-    /// Compiles a function that may be called soon. If that fails, whoever calls it will be told.
-    pub(super) fn compile_ahead(&self, scratch: &mut Scratch, func: DefinedFuncIndex) {
-        let Some(module) = self.module.upgrade() else { return };
-        if let Some(code) = module.tiers.place(self.style).get()
-            && code.published(func).is_none()
-            && let Some(_claim) = self.claim(func)
-            && code.published(func).is_none()
-            && let Ok(function) = compile(&module, self.style, scratch, func)
-        {
-            let _ = publish(code, func, function);
-        }
-        // The embedder may have dropped it meanwhile; then it goes here.
-        fork::inside(|| drop(module));
-    }
-}
-
-fn publish(code: &CodeSpace, func: DefinedFuncIndex, function: CompiledFunction) -> io::Result<()> {
-    fork::inside(|| code.publish(func, function))
-}
-
-/// The hook by which `vm` asks for a function's code.
-struct Hook(Arc<Growing>);
-
-impl Demand for Hook {
-    fn demand(&self, func: DefinedFuncIndex) -> Result<*const u8, Cause> {
-        let growing = &self.0;
-        let module = growing.module.upgrade().expect("a module lives as long as its code runs");
-        let place = module.tiers.place(growing.style);
-        let code = place.get().expect("code that runs has been put in its place");
-        // A handler of the embedder's must not leave by `longjmp` while something is claimed.
-        vm::without_signals(|| growing.demand(&module, code, func))
-    }
 }

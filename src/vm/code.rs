@@ -15,20 +15,21 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, ptr};
 
 use cranelift_entity::EntityRef;
 
 use super::arch::{self, STUB_SIZE};
+use super::code_memory::CodeMemory;
 use super::enter::Cause;
 use super::fork;
 use super::place;
 use super::registry::{self, GRANULE};
-use super::sys::{self, Mapping};
-use crate::abi::code::CompiledFunction;
-use crate::abi::image::{ALIGN, FunctionTable};
+use super::sys;
+use crate::abi::code::{CompiledFunction, Tier};
+use crate::abi::image::{ALIGN, FunctionTable, displacement};
 use crate::abi::sites::PackedSites;
 use crate::wasm::DefinedFuncIndex;
 
@@ -40,7 +41,15 @@ pub trait Demand: Send + Sync {
     ///
     /// When the function cannot be compiled.
     fn demand(&self, func: DefinedFuncIndex) -> Result<*const u8, Cause>;
+
+    /// Asked by baseline code for better code of a function that runs often, for going on at `place`.
+    /// Where to go on; none if that is not there yet. If it is needed `now`, this makes it.
+    fn tier_up(&self, func: DefinedFuncIndex, place: Place, now: bool) -> Option<*const u8>;
 }
+
+/// Where in a function better code is to go on: in the loop at this place in its body, or at its
+/// beginning.
+pub type Place = Option<u32>;
 
 /// The code of a module: one address range in which calls reach each other.
 pub struct CodeSpace {
@@ -60,8 +69,14 @@ struct Growing {
     /// Where the stubs are.
     stubs: usize,
     linking: Mutex<Linking>,
+    /// Where the counters of baseline code are.
+    counters: usize,
+    /// Calls and turns of loops after which baseline code asks for better code.
+    patience: i32,
     /// The code of each function; null where there is none yet.
     code: Box<[AtomicPtr<u8>]>,
+    /// The functions that have optimized code.
+    optimized: Box<[AtomicBool]>,
     /// What is known of published functions, ascending by address; `published` of them are valid.
     records: Box<[UnsafeCell<MaybeUninit<Record>>]>,
     published: AtomicUsize,
@@ -78,12 +93,23 @@ unsafe impl Send for Growing {}
 struct Linking {
     /// Where code may be put next.
     next: usize,
-    /// Displacements of calls that lead to the stub of a function without code: where they are.
-    /// Only those that can be changed while the code runs.
+    /// Displacements of calls that lead to the stub of a function without code, or to its baseline
+    /// code: where they are. Only those that can be changed while the code runs.
     open: HashMap<DefinedFuncIndex, Vec<usize>>,
+    /// Where the jumps are that baseline code begins with.
+    jumps: HashMap<DefinedFuncIndex, usize>,
+    /// The loops in which optimized code takes over, and that code.
+    loops: HashMap<(DefinedFuncIndex, u32), Address>,
     /// See [`fork::count`]. A child that shares the code must not be led to code it has not got.
     forks: u64,
 }
+
+/// The address of code.
+#[derive(Clone, Copy)]
+struct Address(*const u8);
+
+// SAFETY: whose code it is, its holders know; the address alone can go anywhere.
+unsafe impl Send for Address {}
 
 /// A published function.
 struct Record {
@@ -111,12 +137,57 @@ impl Found<'_> {
     }
 }
 
+impl Linking {
+    /// Forgets what can no longer be changed if the process has forked.
+    fn after_forks(&mut self) {
+        if self.forks != fork::count() {
+            self.forks = fork::count();
+            self.open.clear();
+            self.jumps.clear();
+        }
+    }
+}
+
+/// When baseline code asks for better code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// At the next opportunity.
+    None,
+    /// As when it was new.
+    New,
+    /// Much later than that.
+    Long,
+    /// Not any more, for all that matters.
+    Endless,
+}
+
+/// How many times longer long patience is.
+const LONG_PATIENCE: i32 = 4;
+
+/// Most records for each function, on average.
+const RECORDS_PER_FUNCTION: usize = 4;
+
 impl Growing {
-    /// Notes that a function is at this address. To be called with the lock of `linking`.
+    fn lock(&self) -> MutexGuard<'_, Linking> {
+        self.linking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the function's counter is.
+    fn counter(&self, func: DefinedFuncIndex) -> usize {
+        self.counters + func.index() * size_of::<i32>()
+    }
+
+    /// Whether there is room to note another function, the first time or again.
+    fn can_record(&self, is_first: bool) -> bool {
+        let most = self.records.len() - if is_first { 0 } else { self.code.len() };
+        self.published.load(Ordering::Relaxed) < most
+    }
+
+    /// Notes that a function is at this address. To be called with the lock of `linking`, when there
+    /// is room.
     fn record(&self, record: Record) {
         let published = self.published.load(Ordering::Relaxed);
-        // SAFETY: each function is published once, so there is room; the lock is held, and
-        // readers stop at `published`.
+        // SAFETY: there is room, the lock is held, and readers stop at `published`.
         unsafe { (*self.records[published].get()).write(record) };
         self.published.store(published + 1, Ordering::Release);
     }
@@ -181,7 +252,8 @@ impl CodeSpace {
     }
 
     /// A space for `count` functions that get their code one by one: those that are called before
-    /// through `demand`. `size` bytes are reserved for code.
+    /// through `demand`. `size` bytes are reserved for code. Baseline code asks `demand` for better
+    /// code after `patience` calls and turns of loops.
     ///
     /// # Errors
     ///
@@ -189,10 +261,12 @@ impl CodeSpace {
     pub fn growing(
         count: usize,
         size: usize,
+        patience: u32,
         demand: Box<dyn Demand>,
     ) -> io::Result<Box<CodeSpace>> {
         let page = sys::page_size();
-        let stubs = (count * size_of::<usize>()).next_multiple_of(page);
+        let counters = count * size_of::<usize>();
+        let stubs = (counters + count * size_of::<i32>()).next_multiple_of(page);
         let stubs_size = count * STUB_SIZE + arch::DEMAND_STUB_SIZE;
         let stubs_end = (stubs + stubs_size).next_multiple_of(page);
         let memory = CodeMemory::new(stubs, (stubs_end + size).next_multiple_of(GRANULE))?;
@@ -201,10 +275,18 @@ impl CodeSpace {
             linking: Mutex::new(Linking {
                 next: stubs_end,
                 open: HashMap::new(),
+                jumps: HashMap::new(),
+                loops: HashMap::new(),
                 forks: fork::count(),
             }),
+            counters,
+            patience: i32::try_from(patience).unwrap_or(i32::MAX).max(1),
             code: (0..count).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-            records: Box::new_uninit_slice(count).into_iter().map(UnsafeCell::new).collect(),
+            optimized: (0..count).map(|_| AtomicBool::new(false)).collect(),
+            records: Box::new_uninit_slice(count * RECORDS_PER_FUNCTION)
+                .into_iter()
+                .map(UnsafeCell::new)
+                .collect(),
             published: AtomicUsize::new(0),
             demand,
         };
@@ -238,58 +320,164 @@ impl CodeSpace {
     }
 
     fn set_slot(&self, func: usize, code: *mut u8) {
-        let slot = self.memory.base().wrapping_add(func * size_of::<usize>());
-        // SAFETY: slots are at the start of the memory, aligned, and only accessed atomically.
-        let slot = unsafe { AtomicPtr::<u8>::from_ptr(slot.cast()) };
-        slot.store(code, Ordering::Release);
+        self.memory.pointer(func * size_of::<usize>()).store(code, Ordering::Release);
     }
 
-    /// Gives a function its code that has not been published before. To be called
-    /// [inside](fork::inside).
+    /// Gives a function code that it has not got. To be called [inside](fork::inside).
     ///
     /// # Errors
     ///
     /// When the space is full, or the system has no memory.
     pub fn publish(&self, func: DefinedFuncIndex, function: CompiledFunction) -> io::Result<()> {
         let Functions::Growing(growing) = &self.functions else { return Ok(()) };
-        let mut linking = growing.linking.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = self.memory.batch_start(linking.next)?;
+        let mut linking = growing.lock();
+        let entry = self.memory.batch_start(linking.next)?;
+        let is_baseline = function.tier == Tier::Baseline;
+        let start = if is_baseline { entry + arch::JUMP_SIZE } else { entry };
         let len = function.bytes.len();
         let end = start + len.next_multiple_of(ALIGN);
-        if end > self.memory.len() {
+        // Part of the room is for functions that have no code yet.
+        let is_first = growing.code[func.index()].load(Ordering::Relaxed).is_null();
+        let has_room = end <= if is_first { self.memory.len() } else { self.memory.len() / 2 };
+        if !has_room || !growing.can_record(is_first) {
             let message = "the module's code exceeds the room reserved for it";
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
         let base = self.memory.base();
+        // What takes over in a loop cannot be called.
+        let is_itself = |callee| callee == func && !matches!(function.tier, Tier::Loop(_));
         let target = |callee| {
-            if callee == func { start } else { self.entry(callee) as usize - base as usize }
+            if is_itself(callee) { entry } else { self.entry(callee) as usize - base as usize }
         };
-        let mut code = Vec::with_capacity(end - start);
+        let mut code = Vec::with_capacity(end - entry);
+        if is_baseline {
+            code.extend(arch::jump());
+        }
         function.link(start, target, &mut code);
-        self.memory.write_code(start, &code)?;
+        for &count in &function.counts {
+            let at = start + count as usize;
+            let displacement = displacement(at + 4, growing.counter(func));
+            code[at - entry..][..4].copy_from_slice(&displacement);
+        }
+        self.memory.write_code(entry, &code)?;
         linking.next = end;
         let mut sites = Vec::new();
         function.sites.pack(&mut sites);
         let address = base.wrapping_add(start);
         let range = address as usize..address as usize + len;
         growing.record(Record { start: range.start, end: range.end, func, sites: sites.into() });
-        // What is not whole before, others must not see.
-        growing.code[func.index()].store(address, Ordering::Release);
-
-        if linking.forks != fork::count() {
-            linking.forks = fork::count();
-            linking.open.clear();
-        }
-        for at in linking.open.remove(&func).unwrap_or_default() {
-            self.memory.patch(at, (start.wrapping_sub(at + 4)) as u32);
-        }
+        linking.after_forks();
+        self.lead_to(growing, &mut linking, func, function.tier, entry);
         for call in &function.calls {
             let at = start + call.offset as usize;
-            if self.memory.can_patch(at) && self.published(call.callee).is_none() {
+            if self.memory.can_patch(at) && !self.is_optimized(call.callee) {
                 linking.open.entry(call.callee).or_default().push(at);
             }
         }
         Ok(())
+    }
+
+    /// Lets what runs the function get to its new code at `entry`, which is whole.
+    fn lead_to(
+        &self,
+        growing: &Growing,
+        linking: &mut Linking,
+        func: DefinedFuncIndex,
+        tier: Tier,
+        entry: usize,
+    ) {
+        let address = self.memory.base().wrapping_add(entry);
+        let open = match tier {
+            Tier::Loop(place) => {
+                linking.loops.insert((func, place), Address(address));
+                self.set_patience(func, Patience::None);
+                return;
+            }
+            Tier::Baseline => {
+                self.set_patience(func, Patience::New);
+                linking.jumps.insert(func, entry);
+                linking.open.get(&func).cloned()
+            }
+            Tier::Optimized => linking.open.remove(&func),
+        };
+        let before = growing.code[func.index()].swap(address, Ordering::AcqRel);
+        if tier == Tier::Optimized {
+            growing.optimized[func.index()].store(true, Ordering::Release);
+            if !before.is_null() {
+                self.set_patience(func, Patience::None);
+                let slot = self.memory.pointer(func.index() * size_of::<usize>());
+                // A stub that has not been called yet still has to lead to `demand`.
+                let order = (Ordering::AcqRel, Ordering::Relaxed);
+                let _ = slot.compare_exchange(before, address, order.0, order.1);
+            }
+        }
+        for at in open.unwrap_or_default() {
+            self.memory.patch(at, entry.wrapping_sub(at + 4) as u32);
+        }
+    }
+
+    /// Whether baseline code can be led past, once there is better code.
+    pub fn can_tier_up(&self) -> bool {
+        matches!(self.functions, Functions::Growing(_)) && self.memory.can_patch_any()
+    }
+
+    /// Says when baseline code of the function asks for better code next.
+    pub fn set_patience(&self, func: DefinedFuncIndex, patience: Patience) {
+        let Functions::Growing(growing) = &self.functions else { return };
+        let count = match patience {
+            Patience::None => 0,
+            Patience::New => -growing.patience,
+            Patience::Long => growing.patience.saturating_mul(-LONG_PATIENCE),
+            Patience::Endless => i32::MIN,
+        };
+        self.memory.number(growing.counter(func)).store(count, Ordering::Relaxed);
+    }
+
+    /// Whether the function has optimized code.
+    pub fn is_optimized(&self, func: DefinedFuncIndex) -> bool {
+        match &self.functions {
+            Functions::Growing(growing) => growing.optimized[func.index()].load(Ordering::Acquire),
+            Functions::Complete(_) => true,
+        }
+    }
+
+    /// The code that is better than baseline code of the function, for going on at `place`, and in how
+    /// many loops there is any. To be called [inside](fork::inside).
+    pub fn better(&self, func: DefinedFuncIndex, place: Place) -> (Option<*const u8>, usize) {
+        let Functions::Growing(growing) = &self.functions else { return (None, 0) };
+        match place {
+            None => (self.published(func).filter(|_| self.is_optimized(func)), 0),
+            Some(place) => {
+                let loops = &growing.lock().loops;
+                let found = loops.get(&(func, place)).map(|address| address.0);
+                let count = loops.keys().filter(|(other, _)| *other == func).count();
+                (found, count)
+            }
+        }
+    }
+
+    /// What baseline code asks for better code. See [`Demand::tier_up`].
+    pub(super) fn tier_up(
+        &self,
+        func: DefinedFuncIndex,
+        place: Place,
+        now: bool,
+    ) -> Option<*const u8> {
+        let Functions::Growing(growing) = &self.functions else { return None };
+        let code = growing.demand.tier_up(func, place, now)?;
+        if place.is_none() {
+            // What still leads to the baseline code gets on by its first instruction.
+            fork::inside(|| {
+                let mut linking = growing.lock();
+                linking.after_forks();
+                if let Some(jump) = linking.jumps.remove(&func) {
+                    let end = jump + arch::JUMP_END;
+                    let target = (code as usize).wrapping_sub(self.memory.base() as usize);
+                    self.memory.patch(end - 4, target.wrapping_sub(end) as u32);
+                }
+            });
+        }
+        Some(code)
     }
 
     /// Where to call the function: its code if it has any, else its stub.
@@ -374,136 +562,6 @@ impl CodeSpace {
 impl Drop for CodeSpace {
     fn drop(&mut self) {
         registry::set(self.memory.base() as usize, self.memory.len(), ptr::null());
-    }
-}
-
-/// Memory for code. With two views it is written through one and runs in the other. Where the
-/// system refuses that, pages are writable first and executable later, never both.
-///
-/// Two views are shared memory, which a forked child shares with its parent. So what changes (the
-/// slots, which are data) is in neither view, and a child that has code to write goes on in a copy
-/// of its own.
-struct CodeMemory {
-    exec: Mapping,
-    /// Bytes at the start that are not code.
-    data: usize,
-    write: Mutex<Write>,
-}
-
-/// How code is written.
-struct Write {
-    /// The second view, of everything but the data.
-    view: Option<Mapping>,
-    /// Whether there were ever two views.
-    two_views: bool,
-    /// The process that shares the views with nobody, see [`fork::generation`].
-    generation: u64,
-}
-
-impl CodeMemory {
-    /// Memory of `len` bytes, of which the first `data`, whole pages, are data.
-    fn new(data: usize, len: usize) -> io::Result<CodeMemory> {
-        let exec = place::reserve(len)?;
-        exec.make_writable(0..data)?;
-        let view = sys::show_twice(&exec, data..len, 0).ok();
-        let generation = fork::generation();
-        let write = Mutex::new(Write { two_views: view.is_some(), view, generation });
-        Ok(CodeMemory { exec, data, write })
-    }
-
-    /// Memory with this code, to which no more can be added. It is writable first and executable
-    /// later, which costs less than two views; they are there for systems that refuse it.
-    fn with(code: &[u8]) -> io::Result<CodeMemory> {
-        let len = code.len().max(1).next_multiple_of(GRANULE);
-        let exec = place::reserve(len)?;
-        exec.make_writable(0..len)?;
-        // SAFETY: the memory is new, writable, and large enough.
-        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), exec.base(), code.len()) };
-        if exec.make_executable(0..len).is_ok() {
-            return Ok(CodeMemory::closed(exec));
-        }
-        let memory = CodeMemory::new(0, len)?;
-        memory.write_code(0, code)?;
-        memory.close();
-        Ok(memory)
-    }
-
-    /// Memory that has code already.
-    fn closed(exec: Mapping) -> CodeMemory {
-        let generation = fork::generation();
-        let write = Mutex::new(Write { view: None, two_views: true, generation });
-        CodeMemory { exec, data: 0, write }
-    }
-
-    fn base(&self) -> *mut u8 {
-        self.exec.base()
-    }
-
-    fn len(&self) -> usize {
-        self.exec.len()
-    }
-
-    fn write(&self) -> MutexGuard<'_, Write> {
-        self.write.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives up writing for good.
-    fn close(&self) {
-        self.write().view = None;
-    }
-
-    /// Where the next batch can begin, `at` or later; all that is before is kept.
-    fn batch_start(&self, at: usize) -> io::Result<usize> {
-        let mut write = self.write();
-        if write.two_views && write.generation != fork::generation() {
-            let view = sys::show_twice(&self.exec, self.data..self.len(), at - self.data)?;
-            let generation = fork::generation();
-            *write = Write { view: Some(view), two_views: true, generation };
-        }
-        // Without a second view, a page that runs must not become writable again.
-        Ok(if write.two_views { at } else { at.next_multiple_of(sys::page_size()) })
-    }
-
-    /// Whether the four bytes at `at` can be changed while other threads run them: those see the
-    /// old or the new ones, never a mixture. Processors promise that inside of eight aligned bytes.
-    fn can_patch(&self, at: usize) -> bool {
-        at % 8 <= 4 && self.write().view.is_some()
-    }
-
-    /// Changes the four bytes at `at`, see [`CodeMemory::can_patch`]. Whoever runs them sees it
-    /// sooner or later. Nobody else patches at the same time.
-    fn patch(&self, at: usize, value: u32) {
-        let write = self.write();
-        let Some(view) = &write.view else { return };
-        let word = view.base().wrapping_add((at & !7) - self.data);
-        // SAFETY: the aligned word lies in the view, see `can_patch`; code is only changed here.
-        let word = unsafe { AtomicU64::from_ptr(word.cast()) };
-        let mut bytes = word.load(Ordering::Relaxed).to_ne_bytes();
-        bytes[at % 8..at % 8 + 4].copy_from_slice(&value.to_le_bytes());
-        word.store(u64::from_ne_bytes(bytes), Ordering::Release);
-    }
-
-    /// Writes code to bytes that nobody uses yet, from where a batch can begin.
-    fn write_code(&self, at: usize, code: &[u8]) -> io::Result<()> {
-        assert!(self.data <= at && at + code.len() <= self.len());
-        let page = sys::page_size();
-        let pages = at / page * page..(at + code.len()).next_multiple_of(page);
-        let write = self.write();
-        let to = match &write.view {
-            Some(view) => view.base().wrapping_add(at - self.data),
-            None => {
-                assert!(!write.two_views, "the memory is open");
-                self.exec.make_writable(pages.clone())?;
-                self.base().wrapping_add(at)
-            }
-        };
-        // SAFETY: the range lies in the memory (asserted), is writable in this view, and nobody
-        // uses it: its caller has just allocated it.
-        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
-        if write.view.is_none() {
-            self.exec.make_executable(pages)?;
-        }
-        Ok(())
     }
 }
 

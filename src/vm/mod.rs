@@ -9,6 +9,7 @@ mod arch;
 mod block;
 pub mod budget;
 pub mod code;
+mod code_memory;
 pub mod context;
 pub mod enter;
 pub mod exception;

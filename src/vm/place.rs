@@ -65,3 +65,30 @@ pub(super) fn reserve(len: usize) -> io::Result<Mapping> {
         _ => Ok(anywhere),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_begins_in_the_same_four_gib() {
+        for home in [0x40_0000, 0x5555_5555_4000, 0x5555_0000_1000, 0x7fff_ffff_f000] {
+            assert!(is_near(start(home), home), "{home:#x}");
+            assert!(start(home).abs_diff(home) >= DISTANCE);
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_is_near() {
+        let home = what_is_reserved_is_near as *const () as usize;
+        near(home);
+        let pieces: Vec<_> = (1..4).map(|n| reserve(n * GRANULE).unwrap()).collect();
+        for piece in &pieces {
+            assert!(is_near(piece.base() as usize, home), "{:p} and {home:#x}", piece.base());
+            assert_eq!(piece.base() as usize % GRANULE, 0);
+        }
+        // A forgotten preference changes nothing about that memory.
+        near_by_default(1 << 40);
+        assert!(is_near(HOME.load(Ordering::Relaxed), home));
+    }
+}

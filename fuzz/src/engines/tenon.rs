@@ -21,6 +21,8 @@ pub struct Mode {
     pub reservation: Option<u64>,
     /// When functions are compiled (`tenon_compilation_enum`).
     pub compilation: u8,
+    /// After how many calls and turns of loops functions are optimized.
+    pub tier_up_after: u32,
     /// Code counts fuel and looks for interrupts.
     pub metered: bool,
     /// Modules are written to bytes and read again before they run.
@@ -42,6 +44,7 @@ const GUARD_PAGES: Mode = Mode {
     explicit_checks: false,
     reservation: None,
     compilation: EAGER,
+    tier_up_after: 0,
     metered: false,
     serialized: false,
     heap: None,
@@ -49,30 +52,54 @@ const GUARD_PAGES: Mode = Mode {
     little: false,
 };
 
+const METERED: Mode = Mode { name: "metered", metered: true, ..GUARD_PAGES };
+
+const METERED_THAT_MOVES: Mode = Mode {
+    name: "metered, explicit checks, memories that move",
+    metered: true,
+    explicit_checks: true,
+    reservation: Some(0),
+    ..GUARD_PAGES
+};
+
+const METERED_TIERS: Mode = Mode {
+    name: "two tiers, metered, collect always",
+    compilation: LAZY,
+    tier_up_after: 20,
+    metered: true,
+    collect_always: true,
+    ..GUARD_PAGES
+};
+
 /// The modes, the preferred one first.
-pub const MODES: [Mode; 11] = [
+pub const MODES: [Mode; 13] = [
     GUARD_PAGES,
     Mode { name: "explicit checks", explicit_checks: true, ..GUARD_PAGES },
     Mode { name: "memories that move", reservation: Some(100_000), ..GUARD_PAGES },
     Mode { name: "lazy", compilation: LAZY, ..GUARD_PAGES },
-    Mode { name: "lazy, explicit checks", compilation: LAZY, explicit_checks: true, ..GUARD_PAGES },
-    Mode { name: "metered", metered: true, ..GUARD_PAGES },
+    Mode { name: "two tiers", compilation: LAZY, tier_up_after: 3, ..GUARD_PAGES },
     Mode {
-        name: "metered, explicit checks, memories that move",
-        metered: true,
+        name: "two tiers, explicit checks",
+        compilation: LAZY,
+        tier_up_after: 1,
         explicit_checks: true,
-        reservation: Some(0),
         ..GUARD_PAGES
     },
+    METERED_TIERS,
+    METERED,
+    METERED_THAT_MOVES,
     Mode { name: "serialized", serialized: true, ..GUARD_PAGES },
     Mode { name: "little heap", heap: Some(8 << 10), ..GUARD_PAGES },
     Mode { name: "collect always", collect_always: true, ..GUARD_PAGES },
-    Mode { name: "ahead", compilation: AHEAD, ..GUARD_PAGES },
+    Mode { name: "ahead", compilation: AHEAD, tier_up_after: 2, ..GUARD_PAGES },
 ];
 
 /// The modes in which anything can run: for fuel, code is metered.
-pub const LITTLE: [Mode; 2] =
-    [Mode { little: true, ..MODES[5] }, Mode { little: true, ..MODES[6] }];
+pub const LITTLE: [Mode; 3] = [
+    Mode { little: true, ..METERED },
+    Mode { little: true, ..METERED_THAT_MOVES },
+    Mode { little: true, ..METERED_TIERS },
+];
 
 /// What stores have when they have little.
 const LITTLE_FUEL: u64 = 100_000;
@@ -121,6 +148,7 @@ functions! {
         tenon_config_explicit_checks_set(Pointer, bool) -> u8;
         tenon_config_memory_reservation_set(Pointer, u64) -> u8;
         tenon_config_compilation_set(Pointer, u8) -> u8;
+        tenon_config_tier_up_after_set(Pointer, u32) -> u8;
         tenon_config_max_stack_set(Pointer, usize) -> u8;
         tenon_config_relaxed_simd_deterministic_set(Pointer, bool) -> u8;
         tenon_config_collect_always_set(Pointer, bool) -> u8;
@@ -198,6 +226,7 @@ impl Tenon {
                 (f.tenon_config_memory_reservation_set)(config, bytes);
             }
             (f.tenon_config_compilation_set)(config, mode.compilation);
+            (f.tenon_config_tier_up_after_set)(config, mode.tier_up_after);
             (f.tenon_config_collect_always_set)(config, mode.collect_always);
             (f.tenon_config_interruptible_set)(config, mode.metered);
             (f.tenon_config_fuel_set)(config, mode.metered);

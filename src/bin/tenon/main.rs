@@ -130,6 +130,9 @@ struct EngineArgs {
     /// Compile each function when it is called for the first time: --compilation=lazy.
     #[arg(long, conflicts_with = "compilation")]
     lazy: bool,
+    /// After how many calls and turns of loops a function is optimized; 0: at once.
+    #[arg(long, value_name = "COUNT")]
+    tier_up_after: Option<u32>,
     /// Let code look for interrupts; `--timeout` implies it.
     #[arg(long)]
     interruptible: bool,
@@ -203,6 +206,9 @@ impl EngineArgs {
         }
         if let Some(when) = self.compilation() {
             config.compilation(when);
+        }
+        if let Some(count) = self.tier_up_after {
+            config.tier_up_after(count);
         }
         config.relaxed_simd_deterministic(self.relaxed_simd_deterministic);
         config.baseline_cpu(self.baseline_cpu);

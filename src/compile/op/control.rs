@@ -6,10 +6,9 @@ use wasmparser::{BlockType, BrTable};
 
 use super::{exception, fuel, hint};
 use crate::abi::layout::offset;
-use crate::compile::CompileError;
-use crate::compile::counted;
 use crate::compile::env::{POINTER, constant_flags};
 use crate::compile::function::{Frame, FrameKind, Translator};
+use crate::compile::{CompileError, counted, tier};
 use crate::wasm::{TrapCode, TypeIndex, ValType};
 
 /// Up to how many targets, besides the default, of a `br_table` are compared with one by one.
@@ -71,6 +70,7 @@ pub(super) fn block(t: &mut Translator, ty: BlockType) -> Result<(), CompileErro
     let (params, results) = block_types(t, ty)?;
     let target = t.block_with_params(&results);
     let height = t.stack.len() - params.len();
+    tier::keep(t, height);
     let arity = results.len();
     t.control.push(Frame { kind: FrameKind::Block, target, arity, height, branched: false });
     Ok(())
@@ -78,16 +78,24 @@ pub(super) fn block(t: &mut Translator, ty: BlockType) -> Result<(), CompileErro
 
 pub(super) fn loop_(t: &mut Translator, ty: BlockType) -> Result<(), CompileError> {
     let (params, _) = block_types(t, ty)?;
+    if t.counting.is_some() && !t.can_take_over() {
+        t.is_unfit = true;
+        return Ok(());
+    }
     let target = t.block_with_params(&params);
     let args = t.branch_args(params.len());
+    let height = t.stack.len() - params.len();
+    tier::keep(t, height);
     let counted_locals = t.counted_locals.len();
     let counters = counted::begin(t);
     t.b.ins().jump(target, &args);
     t.b.switch_to_block(target);
-    counted::turn(t, counters);
-    let height = t.stack.len() - params.len();
+    // Before variables add parameters of their own.
     t.stack.truncate(height);
     t.stack.extend_from_slice(t.b.block_params(target));
+    tier::take_over(t, target, height, &counters);
+    tier::count(t, true);
+    counted::turn(t, counters);
     let arity = params.len();
     let kind = FrameKind::Loop { counted_locals };
     t.control.push(Frame { kind, target, arity, height, branched: true });
@@ -99,12 +107,13 @@ pub(super) fn if_(t: &mut Translator, ty: BlockType) -> Result<(), CompileError>
     let condition = t.pop();
     let (params, results) = block_types(t, ty)?;
     let target = t.block_with_params(&results);
+    let height = t.stack.len() - params.len();
+    tier::keep(t, height);
     let then = t.b.create_block();
     let otherwise = t.b.create_block();
     t.b.ins().brif(condition, then, &[], otherwise, &[]);
     t.b.seal_block(otherwise);
     t.switch_to_sealed(then);
-    let height = t.stack.len() - params.len();
     let params = t.stack[height..].to_vec();
     let kind = FrameKind::If { otherwise, params };
     t.control.push(Frame { kind, target, arity: results.len(), height, branched: false });
@@ -125,8 +134,11 @@ pub(super) fn else_(t: &mut Translator) {
             jump(t, &mut frame.branched, frame.target, frame.arity);
         }
         t.stack.truncate(frame.height);
-        t.stack.extend(params);
         t.b.switch_to_block(otherwise);
+        if tier::is_kept(t) {
+            tier::restore(t, frame.height);
+        }
+        t.stack.extend(params);
         t.reachable = true;
         frame.kind = FrameKind::Else;
         cold = t.hints.is_unlikely(otherwise).then_some(otherwise);
@@ -140,6 +152,7 @@ pub(super) fn else_(t: &mut Translator) {
 pub(super) fn end(t: &mut Translator) {
     let mut frame = t.control.pop().expect("validation has matched `end` with a block");
     hint::end_cold(t);
+    let is_kept = tier::end(t);
     match frame.kind {
         FrameKind::Dead => {
             t.stack.truncate(frame.height);
@@ -189,6 +202,9 @@ pub(super) fn end(t: &mut Translator) {
     if t.reachable {
         t.b.switch_to_block(frame.target);
         t.stack.extend_from_slice(t.b.block_params(frame.target));
+        if is_kept {
+            tier::restore(t, frame.height);
+        }
     }
     if unlikely {
         hint::begin_cold(t, frame.target);

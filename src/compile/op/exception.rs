@@ -14,11 +14,11 @@ use super::control::{self, block_types, stop};
 use crate::abi::code::Catch;
 use crate::abi::libcalls::Libcall;
 use crate::abi::signature::array_size;
-use crate::compile::CompileError;
 use crate::compile::env::{POINTER, UNREACHED, clif_type};
 use crate::compile::function::{Frame, FrameKind, Translator};
 use crate::compile::legacy::Clauses;
 use crate::compile::trampoline::{load_payload, store_payload};
+use crate::compile::{CompileError, tier};
 use crate::wasm::{TagIndex, ValType};
 
 /// What is called.
@@ -221,6 +221,7 @@ pub(super) fn try_table(t: &mut Translator, table: &TryTable) -> Result<(), Comp
 fn open(t: &mut Translator, kind: FrameKind, params: usize, results: Vec<ValType>) {
     let target = t.block_with_params(&results);
     let height = t.stack.len() - params;
+    tier::keep(t, height);
     t.tries.push(t.control.len());
     t.control.push(Frame { kind, target, arity: results.len(), height, branched: false });
 }

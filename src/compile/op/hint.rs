@@ -80,6 +80,7 @@ pub(super) fn end_cold(t: &mut Translator) {
 
 #[cfg(test)]
 mod tests {
+    use crate::abi::code::Tier;
     use crate::abi::layout::{ContextLayout, ContextShape, MemoryStyle};
     use crate::compile::{Compiler, Scratch, Settings, Source};
     use crate::module;
@@ -107,8 +108,8 @@ mod tests {
             memories: MemoryStyle::Guarded,
         };
         let compiler = Compiler::new(settings).expect("code can be made for this machine");
-        let function =
-            compiler.function(&mut Scratch::new(), &source, DefinedFuncIndex::from_u32(0));
+        let func = DefinedFuncIndex::from_u32(0);
+        let function = compiler.function(&mut Scratch::new(), &source, func, Tier::Optimized);
         let code = function.expect("the function can be compiled").bytes;
         [0x11, 0x22].map(|byte| {
             let constant = [byte; 8];

@@ -383,6 +383,19 @@ pub fn demand_stub(space: *const CodeSpace) -> [u8; DEMAND_STUB_SIZE] {
     code
 }
 
+/// Bytes that baseline code has before it, and how many of them end with the displacement of a jump.
+pub const JUMP_SIZE: usize = 16;
+pub const JUMP_END: usize = 8;
+
+/// What baseline code has before it: a jump to it, which can be made to lead elsewhere.
+pub fn jump() -> [u8; JUMP_SIZE] {
+    let mut code = [0xcc; JUMP_SIZE];
+    // A `nop`, so that the displacement is aligned; jmp to the end.
+    code[..4].copy_from_slice(&[0x0f, 0x1f, 0x00, 0xe9]);
+    code[4..JUMP_END].copy_from_slice(&((JUMP_SIZE - JUMP_END) as u32).to_le_bytes());
+    code
+}
+
 /// The context that a function of compiled code was called with, by the first two of the registers
 /// in which it gets what it is called with. It comes first, or second after the address of the
 /// results if they lie in the caller's frame: in `frames`, where contexts never are.

@@ -6,6 +6,7 @@ mod memory;
 mod object;
 mod raise;
 mod table;
+mod tier;
 
 use std::sync::OnceLock;
 
@@ -79,6 +80,7 @@ mod body {
     };
     pub(super) use super::raise::{raise, raise_host_error, raise_stack_overflow};
     pub(super) use super::table::{elem_drop, table_copy, table_fill, table_grow, table_init};
+    pub(super) use super::tier::tier_up;
 }
 
 /// The instance whose code calls.

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::abi::layout::{
-    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, EndArrayCall, SMALL_STACK, VMContext, VMMemory, VMStore,
-    VMTable,
+    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, EndArrayCall, MOST_CARRIED, SMALL_STACK, VMContext,
+    VMMemory, VMStore, VMTable,
 };
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
@@ -88,6 +88,8 @@ pub struct Store {
     pub(in crate::vm) pointers: RefCell<ById<NonNull<Node>, Vec<Pointer>>>,
     /// The error of the host function that has just returned.
     pub(in crate::vm) host_error: Cell<Option<HostError>>,
+    /// Where [`Store::carry`] keeps locals, with room for the largest ones.
+    carried: UnsafeCell<Option<Box<[u128; MOST_CARRIED / 16]>>>,
     pub(in crate::vm) externs: RefCell<Externs>,
     /// The exception that has been thrown last, until its handler has taken it.
     pub(in crate::vm) in_flight: InFlight,
@@ -293,6 +295,7 @@ impl Store {
             call_in_full: pointer::call_in_full,
             call_ended: pointer::call_ended,
             end_array_call: enter::end_no_array_call,
+            carried: ptr::null(),
         };
         // Made where it stays: it is large.
         let mut place = Rc::<Store>::new_uninit();
@@ -305,6 +308,7 @@ impl Store {
             traps_are_lost: Cell::new(false),
             pointers: RefCell::default(),
             host_error: Cell::new(None),
+            carried: UnsafeCell::default(),
             externs: RefCell::default(),
             in_flight: InFlight::default(),
             heap: OnceCell::new(),
@@ -333,6 +337,23 @@ impl Store {
     #[inline]
     pub(in crate::vm) fn vm(&self) -> *mut VMStore {
         self.vm.get()
+    }
+
+    /// Keeps the locals of a function until the code that takes over in it has taken them.
+    ///
+    /// # Safety
+    ///
+    /// There are that many bytes at `locals`, at most [`MOST_CARRIED`], and the store's code is about
+    /// to leave to what takes over.
+    pub(in crate::vm) unsafe fn carry(&self, locals: *const u8, len: usize) {
+        // SAFETY: only this thread uses the store, and whatever takes over has done so before
+        // anything else runs.
+        unsafe {
+            let place = (*self.carried.get()).get_or_insert_with(|| Box::new([0; _]));
+            let place: *mut u8 = place.as_mut_ptr().cast();
+            ptr::copy_nonoverlapping(locals, place, len.min(MOST_CARRIED));
+            (*self.vm()).carried = place;
+        }
     }
 
     /// The store that a context belongs to.
