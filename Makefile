@@ -102,7 +102,7 @@ test: lib debug ## prove everything; the last line counts
 	  demo "$(MAKE) --no-print-directory demo" \
 	  c-shared "tests-c/run.sh shared" \
 	  c-static "tests-c/run.sh static" \
-	  c-lazy "TEST_COMPILATION=lazy tests-c/run.sh shared" \
+	  c-lazy "TEST_COMPILATION=lazy TEST_TIER_UP_AFTER=2 tests-c/run.sh shared" \
 	  c-ahead "TEST_COMPILATION=ahead tests-c/run.sh shared" \
 	  c-valgrind "tests-c/run.sh valgrind"
 

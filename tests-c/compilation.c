@@ -26,9 +26,11 @@ static own wasm_byte_vec_t tree(void) {
   return binary;
 }
 
+/* What is called some times is compiled again. */
 static own wasm_engine_t* engine_that_compiles(tenon_compilation_t when) {
   wasm_config_t* config = test_config();
   check(tenon_config_compilation_set(config, when) == TENON_OK);
+  check(tenon_config_tier_up_after_set(config, 3) == TENON_OK);
   return wasm_engine_new_with_config(config);
 }
 
@@ -114,6 +116,60 @@ static void children_go_on(wasm_engine_t* engine, const wasm_byte_vec_t* binary)
     check(waitpid(child, &status, 0) == child && status == 0);
     stop(running);
   }
+}
+
+/* A loop in a loop, and a function that it calls. */
+static const char* const hot =
+  "(module"
+  " (func $step (param i32) (result i32) (i32.add (i32.mul (local.get 0) (i32.const 31)) (i32.const 7)))"
+  " (func (export \"run\") (param $n i32) (result i32) (local $i i32) (local $j i32) (local $x i32)"
+  "  (loop $outer"
+  "   (local.set $j (i32.const 0))"
+  "   (loop $inner"
+  "    (local.set $x (call $step (i32.xor (local.get $x) (local.get $j))))"
+  "    (br_if $inner (i32.lt_u (local.tee $j (i32.add (local.get $j) (i32.const 1))) (i32.const 50))))"
+  "   (br_if $outer (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))"
+  "  (local.get $x)))";
+
+static uint32_t expected_of_hot(uint32_t n) {
+  uint32_t x = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t j = 0; j < 50; j++) x = (x ^ j) * 31 + 7;
+  }
+  return x;
+}
+
+/* Parent and child get to optimized code, whoever of them makes it when. */
+static void what_runs_often_is_optimized_around_forks(void) {
+  wasm_byte_vec_t binary = binary_of(hot);
+  for (uint32_t round = 0; round < rounds(60, 4); round++) {
+    wasm_config_t* config = test_config();
+    uint8_t when = round % 2 ? TENON_COMPILATION_LAZY : TENON_COMPILATION_AHEAD;
+    check(tenon_config_compilation_set(config, when) == TENON_OK);
+    check(tenon_config_tier_up_after_set(config, 100) == TENON_OK);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    struct running running = start(engine, &binary);
+    check((uint32_t)result_of(running.instance, 0, 1 + round % 4) == expected_of_hot(1 + round % 4));
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      failures = 0;
+      for (uint32_t n = 1; n < 200; n += 40) {
+        check((uint32_t)result_of(running.instance, 0, n) == expected_of_hot(n));
+      }
+      stop(running);
+      wasm_engine_delete(engine);
+      _exit(failures != 0);
+    }
+    for (uint32_t n = 1; n < 200; n += 40) {
+      check((uint32_t)result_of(running.instance, 0, n) == expected_of_hot(n));
+    }
+    int status = -1;
+    check(waitpid(child, &status, 0) == child && status == 0);
+    stop(running);
+    wasm_engine_delete(engine);
+  }
+  wasm_byte_vec_delete(&binary);
 }
 
 /* A function that calls another at one of several places, or not at all. */
@@ -255,6 +311,50 @@ static void threads_want_the_same(wasm_engine_t* engine, const wasm_byte_vec_t* 
   }
 }
 
+static void* run_hot(void* arg) {
+  const struct sharer* sharer = arg;
+  wasm_store_t* store = wasm_store_new(sharer->engine);
+  wasm_module_t* module = wasm_module_obtain(store, sharer->shared);
+  wasm_extern_vec_t none = WASM_EMPTY_VEC;
+  wasm_instance_t* instance = wasm_instance_new(store, module, &none, NULL);
+  bool right = true;
+  for (uint32_t n = 1; n < 100; n += 7) {
+    right = right && (uint32_t)result_of(instance, 0, n) == expected_of_hot(n);
+  }
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  return right ? arg : NULL;
+}
+
+/* Threads count together, and get to optimized code while others run the code before it. */
+static void threads_get_to_optimized_code(void) {
+  wasm_byte_vec_t binary = binary_of(hot);
+  for (size_t round = 0; round < rounds(20, 2); round++) {
+    wasm_config_t* config = test_config();
+    uint8_t when = round % 2 ? TENON_COMPILATION_LAZY : TENON_COMPILATION_AHEAD;
+    check(tenon_config_compilation_set(config, when) == TENON_OK);
+    check(tenon_config_tier_up_after_set(config, 50) == TENON_OK);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    wasm_store_t* store = wasm_store_new(engine);
+    wasm_module_t* module = wasm_module_new(store, &binary);
+    struct sharer sharer = {engine, wasm_module_share(module)};
+    wasm_module_delete(module);
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+      check(pthread_create(&threads[i], NULL, run_hot, &sharer) == 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+      void* right = NULL;
+      check(pthread_join(threads[i], &right) == 0 && right);
+    }
+    wasm_shared_module_delete(sharer.shared);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+  }
+  wasm_byte_vec_delete(&binary);
+}
+
 /* Branches that lead over too many blocks: a limit of the compiler's. */
 static own wasm_byte_vec_t module_with_too_much(void) {
   enum { BRANCHES = 50000 };
@@ -297,10 +397,12 @@ int main(void) {
   if (!is_set("TEST_VALGRIND")) {
     children_go_on(engine, &binary);
     what_a_parent_compiles_is_not_its_childs();
+    what_runs_often_is_optimized_around_forks();
     threads_are_no_must(&binary);
   }
   everything_may_go_at_once(&binary);
   threads_want_the_same(engine, &binary);
+  threads_get_to_optimized_code();
   what_cannot_be_compiled_traps(engine);
   wasm_engine_delete(engine);
   wasm_byte_vec_delete(&binary);

@@ -58,13 +58,15 @@ static inline size_t rounds(size_t usually, size_t under_valgrind) {
   return is_set("TEST_VALGRIND") ? under_valgrind : usually;
 }
 
-/* Sets when functions are compiled, as the environment wants it. */
+/* Sets when and how functions are compiled, as the environment wants it. */
 static inline void test_compilation(wasm_config_t* config) {
   const char* const names[] = {"adaptive", "eager", "lazy", "ahead"};
   const char* wanted = getenv("TEST_COMPILATION");
   for (uint8_t i = 0; wanted && i < sizeof names / sizeof *names; i++) {
     if (strcmp(wanted, names[i]) == 0) tenon_config_compilation_set(config, i);
   }
+  const char* count = getenv("TEST_TIER_UP_AFTER");
+  if (count) tenon_config_tier_up_after_set(config, (uint32_t)atoi(count));
 }
 
 /* Settings as the environment wants them. */

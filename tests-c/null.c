@@ -509,6 +509,7 @@ static void settings(void) {
   check(tenon_config_serialize_source_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_lazy_compilation_set(NULL, true) == TENON_ERROR_ARGUMENT);
   check(tenon_config_compilation_set(NULL, TENON_COMPILATION_LAZY) == TENON_ERROR_ARGUMENT);
+  check(tenon_config_tier_up_after_set(NULL, 1) == TENON_ERROR_ARGUMENT);
   check(tenon_last_error_code() == TENON_ERROR_ARGUMENT);
   complains(tenon_engine_reinstall_signal_handlers(NULL));
   complains(tenon_store_collect(NULL));

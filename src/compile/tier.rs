@@ -9,7 +9,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Block, BlockArg, ExternalName, GlobalValue, GlobalValueData, InstBuilder,
-    MemFlagsData, SigRef, Signature, UserExternalName, Value, types,
+    MemFlagsData, SigRef, Signature, Type, UserExternalName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
 
@@ -154,7 +154,6 @@ impl TakeOver {
 pub(super) fn take_over(t: &mut Translator, target: Block, height: usize, begun: &Begun) {
     let Some(TakeOver { at, entry, way }) = t.take_over else { return };
     if at != t.position {
-        t.b.switch_to_block(target);
         return restore(t, height);
     }
     t.take_over = None;
@@ -175,14 +174,8 @@ pub(super) fn take_over(t: &mut Translator, target: Block, height: usize, begun:
         };
         t.set_local(local as u32, value);
     }
-    let stack: Vec<Value> = t
-        .stack
-        .iter()
-        .map(|value| t.type_of(*value))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|ty| param(t, ty))
-        .collect();
+    let types: Vec<Type> = t.stack.iter().map(|value| t.type_of(*value)).collect();
+    let stack: Vec<Value> = types.into_iter().map(|ty| param(t, ty)).collect();
     for ((_, variable), value) in t.around.kept.iter().zip(&stack[..height]) {
         t.b.def_var(*variable, *value);
     }
