@@ -123,13 +123,13 @@ pub(super) fn import(
         let results = exit.call(b, native(isa, ty, with_env), with_env, &params[1..]);
         let mut room = Room::new(b, ty, 0);
         room.values = Some(results);
+        let null = b.ins().iconst(POINTER, 0);
         let (newest, jumped) = exit.newest(b, None);
         let trusted = MemFlagsData::trusted();
         // The newest entry is that which has been left, so its store is the function's.
         leave_if(b, jumped, exit.finish);
         let store = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_STORE);
         let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
-        let null = b.ins().iconst(POINTER, 0);
         exit.end(b, isa, (newest, waiting), null, &room);
     })?;
     with_frame_check(isa, ty, template)
