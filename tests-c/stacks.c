@@ -112,6 +112,12 @@ static int32_t depth_of(struct scene* scene) {
   return value.of.i32;
 }
 
+/* The same, once what recurses has its best code. */
+static int32_t settled_depth_of(struct scene* scene) {
+  for (int i = 0; i < 3; i++) depth_of(scene);
+  return depth_of(scene);
+}
+
 static void every_recursion_ends(struct scene* scene) {
   static const size_t exports[] = {
     DIRECT, INDIRECT, IN_TURN, THROUGH_HOST, THROUGH_HOST_INDIRECTLY, WITH_VALUES,
@@ -199,6 +205,8 @@ static void large_frames_end_too(struct scene* scene) {
 static own wasm_store_t* store_with_max_stack(size_t bytes) {
   wasm_config_t* config = test_config();
   check(tenon_config_max_stack_set(config, bytes) == TENON_OK);
+  // So that it has its best code soon, however little it can recurse.
+  check(tenon_config_tier_up_after_set(config, 2) == TENON_OK);
   wasm_engine_t* engine = wasm_engine_new_with_config(config);
   wasm_store_t* store = wasm_store_new(engine);
   wasm_engine_delete(engine);
@@ -210,7 +218,7 @@ static void* all_of_this_holds(void* ignored) {
   set_up(&scene, store_with_max_stack(rounds(1 << 20, 32 << 10)));
   check(call_i32(scene.five, 0, NULL) == 5);
   every_recursion_ends(&scene);
-  int32_t depth = depth_of(&scene);
+  int32_t depth = settled_depth_of(&scene);
   check(depth > 50);
   hosts_have_room_at_the_deepest_point(&scene);
   large_frames_end_too(&scene);
@@ -242,7 +250,7 @@ static void stacks_may_change_from_call_to_call(void) {
   static const size_t sizes[] = {64 << 10, 8 << 20, 128 << 10, 1 << 20, 256 << 10};
   struct scene scene;
   set_up(&scene, store_with_max_stack(rounds(1 << 20, 32 << 10)));
-  int32_t depth = depth_of(&scene);
+  int32_t depth = settled_depth_of(&scene);
   for (size_t i = 0; i < 5; i++) {
     on_thread(sizes[i], overflow_there, &scene);
     check(depth_of(&scene) == depth);
@@ -264,7 +272,7 @@ static void* depth_with_max_stack(void* result) {
   struct scene scene;
   set_up(&scene, store_with_max_stack(max_stack));
   every_recursion_ends(&scene);
-  *(int32_t*)result = depth_of(&scene);
+  *(int32_t*)result = settled_depth_of(&scene);
   tear_down(&scene);
   return NULL;
 }
