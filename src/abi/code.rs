@@ -46,9 +46,6 @@ pub enum Crossing {
     Entry,
     /// Leaves wasm, for what makes closures run.
     Host,
-    /// Enters wasm with arrays from the host, and does by itself what entering takes where nothing
-    /// is unusual.
-    ArrayEntry,
     /// Leaves wasm for a C function that gets arrays.
     Callback {
         /// Whether it gets an environment first.
@@ -61,24 +58,20 @@ pub enum Crossing {
         /// Whether it gets an environment first.
         env: bool,
     },
-    /// Is a C function that gets and returns plain values, and enters wasm. One for each function.
-    Pointer,
 }
 
 impl Crossing {
     /// How many that differ there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 7;
 
     /// A number below [`Crossing::COUNT`].
     pub fn index(self) -> usize {
         match self {
             Crossing::Entry => 0,
             Crossing::Host => 1,
-            Crossing::ArrayEntry => 2,
-            Crossing::Callback { env } => 3 + usize::from(env),
-            Crossing::Import { env } => 5 + usize::from(env),
-            Crossing::Pointer => 7,
-            Crossing::RawCallback => 8,
+            Crossing::Callback { env } => 2 + usize::from(env),
+            Crossing::Import { env } => 4 + usize::from(env),
+            Crossing::RawCallback => 6,
         }
     }
 }
@@ -99,13 +92,11 @@ pub struct Template {
 pub enum Hole {
     /// The address of the thread's `VMThread`, null until the thread is prepared for entries.
     Thread,
-    /// The address of the function's `VMFuncRef`.
-    Func,
 }
 
 impl Hole {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Hole; 2] = [Hole::Thread, Hole::Func];
+    pub const ALL: [Hole; 1] = [Hole::Thread];
 }
 
 /// What is known about places in a function's code, as it comes into being. It is kept packed, see

@@ -82,12 +82,29 @@ pub struct VMStore {
     /// Makes the call that a function pointer stands for in any case: `(function, arguments,
     /// results)`, both arrays as [`super::signature`] lays them out.
     pub call_in_full: unsafe extern "C" fn(*const VMFuncRef, *mut u8, *mut u8),
-    /// Does what is to be done after a function pointer has called `function`, which has trapped
-    /// if the second argument is not 0.
-    pub call_ended: unsafe extern "C" fn(*const VMFuncRef, u32),
+    /// Does what is to be done after a function pointer has called its function the shortest way, and
+    /// returns in its place what it gets: what the function has returned, in either register.
+    pub call_ended: unsafe extern "C" fn(u64, f64) -> VMPlainResult,
+    /// See [`EndArrayCall`].
+    pub end_array_call: EndArrayCall,
     /// The locals of a function in which optimized code takes over, for that code to take first.
     pub carried: *const u8,
 }
+
+/// A number where C functions return it, whether that is for integers or for floats.
+#[repr(C)]
+pub struct VMPlainResult {
+    /// The integer.
+    pub int: u64,
+    /// The float; an `f32` is its lower half.
+    pub float: f64,
+}
+
+/// What a direct call through arrays goes on in where it does not simply return: `(callee, arguments,
+/// results, ended)`, the first three as the caller has given them, the last one of [`entered`]; what it
+/// returns is returned to the caller. Once wasm has been entered the first three are null.
+pub type EndArrayCall =
+    unsafe extern "C" fn(*const c_void, *const VMVector, *mut VMVector, u32) -> *mut c_void;
 
 /// Bytes of the locals that code can take over.
 pub const MOST_CARRIED: usize = 2048;
@@ -133,7 +150,8 @@ pub struct VMActivation {
     pub store: *const VMStore,
     /// The lowest address that the stack pointer may have, however much stack wasm may use.
     pub floor: usize,
-    /// The witness in the frame that has entered, see [`WITNESS`].
+    /// The witness in the frame that has entered, see [`WITNESS`]; null if the activation is not in use
+    /// or the entry is direct: then [`resume_fp`](VMActivation::resume_fp) says everything.
     pub witness: *const usize,
     /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
     /// and in an activation that is not in use. If 1 is added, the frame is that of a trampoline,
@@ -157,8 +175,6 @@ pub struct VMVector {
 
 /// How a direct entry through arrays has ended.
 pub mod entered {
-    /// The function has returned.
-    pub const RETURNED: u32 = 0;
     /// The function has trapped; why is in the activation.
     pub const TRAPPED: u32 = 1;
     /// Nothing has happened: the call has to be made in full.
@@ -294,14 +310,6 @@ pub mod offset {
     pub const HOST_ENV: i32 = offset_of!(VMHostContext, env) as i32;
     /// [`VMThread::activation`].
     pub const THREAD_ACTIVATION: i32 = offset_of!(VMThread, activation) as i32;
-    /// [`VMThread::outermost`].
-    pub const THREAD_OUTERMOST: i32 = offset_of!(VMThread, outermost) as i32;
-    /// [`VMThread::floor`].
-    pub const THREAD_FLOOR: i32 = offset_of!(VMThread, floor) as i32;
-    /// [`VMThread::direct_floor`].
-    pub const THREAD_DIRECT_FLOOR: i32 = offset_of!(VMThread, direct_floor) as i32;
-    /// [`VMThread::direct_span`].
-    pub const THREAD_DIRECT_SPAN: i32 = offset_of!(VMThread, direct_span) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
     /// [`VMStore::exit_fp`].
@@ -320,28 +328,12 @@ pub mod offset {
     pub const STORE_HEAP_END: i32 = offset_of!(VMStore, heap_end) as i32;
     /// [`VMStore::types`].
     pub const STORE_TYPES: i32 = offset_of!(VMStore, types) as i32;
-    /// [`VMStore::innermost`].
-    pub const STORE_INNERMOST: i32 = offset_of!(VMStore, innermost) as i32;
     /// [`VMStore::max_stack`].
     pub const STORE_MAX_STACK: i32 = offset_of!(VMStore, max_stack) as i32;
-    /// [`VMStore::unusual`]; together with [`VMStore::trap_waiting`] one word of 64 bits.
-    pub const STORE_UNUSUAL: i32 = {
-        let at = offset_of!(VMStore, unusual);
-        assert!(offset_of!(VMStore, trap_waiting) == at + 4 && at.is_multiple_of(8));
-        at as i32
-    };
     /// [`VMStore::trap_waiting`].
     pub const STORE_TRAP_WAITING: i32 = offset_of!(VMStore, trap_waiting) as i32;
-    /// [`VMStore::call_in_full`].
-    pub const STORE_CALL_IN_FULL: i32 = offset_of!(VMStore, call_in_full) as i32;
-    /// [`VMStore::call_ended`].
-    pub const STORE_CALL_ENDED: i32 = offset_of!(VMStore, call_ended) as i32;
     /// [`VMStore::carried`].
     pub const STORE_CARRIED: i32 = offset_of!(VMStore, carried) as i32;
-    /// [`VMVector::size`].
-    pub const VECTOR_SIZE: i32 = offset_of!(VMVector, size) as i32;
-    /// [`VMVector::data`].
-    pub const VECTOR_DATA: i32 = offset_of!(VMVector, data) as i32;
     /// [`VMType::slot`].
     pub const TYPE_SLOT: i32 = offset_of!(VMType, slot) as i32;
     /// [`VMActivation::resume_pc`].
@@ -354,8 +346,6 @@ pub mod offset {
     pub const ACTIVATION_STORE: i32 = offset_of!(VMActivation, store) as i32;
     /// [`VMActivation::floor`].
     pub const ACTIVATION_FLOOR: i32 = offset_of!(VMActivation, floor) as i32;
-    /// [`VMActivation::witness`].
-    pub const ACTIVATION_WITNESS: i32 = offset_of!(VMActivation, witness) as i32;
     /// [`VMActivation::outside`].
     pub const ACTIVATION_OUTSIDE: i32 = offset_of!(VMActivation, outside) as i32;
     /// [`VMFuncRef::code`].

@@ -2,7 +2,7 @@
 
 use super::boundary::{OrError, guard, silence_panics};
 use super::families::own;
-use crate::engine::{Config, Engine};
+use crate::engine::{Config, Engine, with_return_address};
 
 /// Settings of an engine.
 pub struct wasm_config_t(pub(super) Config);
@@ -29,8 +29,14 @@ pub extern "C" fn wasm_config_new() -> Option<Box<wasm_config_t>> {
 /// Ownership: the caller owns the result and releases it with `wasm_engine_delete`; what is made
 /// with the engine keeps it alive.
 #[unsafe(no_mangle)]
+#[unsafe(naked)]
 pub extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
-    guard(None, || engine(&Config::new()))
+    with_return_address!(engine_for)
+}
+
+/// Makes an engine with default settings for who has its code at `caller`.
+extern "C" fn engine_for(_: usize, caller: usize) -> Option<Box<wasm_engine_t>> {
+    guard(None, || engine(&Config::new(), caller))
 }
 
 /// Makes an engine with these settings, the default ones for null. Returns null when they make no
@@ -43,13 +49,22 @@ pub extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
 ///
 /// The pointer is owned or null.
 #[unsafe(no_mangle)]
+#[unsafe(naked)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(
     config: Option<Box<wasm_config_t>>,
 ) -> Option<Box<wasm_engine_t>> {
-    guard(None, || engine(&config.map_or_else(Config::new, |config| config.0)))
+    with_return_address!(engine_with_config_for)
 }
 
-fn engine(config: &Config) -> Option<Box<wasm_engine_t>> {
+/// Makes an engine with these settings for who has its code at `caller`.
+extern "C" fn engine_with_config_for(
+    config: Option<Box<wasm_config_t>>,
+    caller: usize,
+) -> Option<Box<wasm_engine_t>> {
+    guard(None, || engine(&config.map_or_else(Config::new, |config| config.0), caller))
+}
+
+fn engine(config: &Config, caller: usize) -> Option<Box<wasm_engine_t>> {
     silence_panics();
-    Some(Box::new(wasm_engine_t(Engine::new(config).or_error()?)))
+    Some(Box::new(wasm_engine_t(Engine::near(config, caller).or_error()?)))
 }

@@ -9,9 +9,7 @@ use super::object::{wasm_func_t, wasm_trap_t};
 use super::store::wasm_store_t;
 use super::types::wasm_functype_t;
 use super::val::{wasm_val_t, wasm_val_vec_t};
-use crate::engine::{
-    CFunction, Callee, DirectCall, Error, Func, RawCall, Slot, SlotVec, Store, Trap,
-};
+use crate::engine::{CFunction, Callee, Error, Func, RawCall, Slot, SlotVec, Store, Trap};
 
 /// A function of the host: gets its arguments, which it borrows, and has to set every result.
 /// Returns null, or a trap, which it passes on. An exception of C++, or of another language, that
@@ -295,13 +293,19 @@ pub unsafe extern "C" fn wasm_func_call(
     unsafe {
         let args: *const SlotVec = args.map_or(std::ptr::null(), std::ptr::from_ref).cast();
         // What is no function is found out where panics are caught.
-        let callee = func.as_ref().and_then(|func| Func::of(func.object().handle()));
-        let call = callee.map(|func| func.callee().call_directly(args, results.cast()));
-        match call {
-            Some(call) if call.is_done() => None,
-            call => rest(func, args, results.cast(), call),
-        }
+        let trap = match func.as_ref().and_then(|func| Func::of(func.object().handle())) {
+            Some(callee) => callee.callee().call_directly(args, results.cast(), func.cast()),
+            None => end_call(func.cast(), args, results.cast(), Callee::NOT_CALLED),
+        };
+        trap_of(trap)
     }
+}
+
+/// What [`end_call`] has returned, as it is returned to C.
+unsafe fn trap_of(trap: *mut c_void) -> Option<Box<wasm_trap_t>> {
+    let trap: *mut wasm_trap_t = trap.cast();
+    // SAFETY: `end_call` has given it away.
+    (!trap.is_null()).then(|| unsafe { Box::from_raw(trap) })
 }
 
 const _: () = assert!(
@@ -309,24 +313,23 @@ const _: () = assert!(
         && offset_of!(wasm_val_vec_t, data) == offset_of!(SlotVec, data)
 );
 
-/// Ends a call that has been made directly, or makes it if it has not.
+/// Ends a call that has been made directly, or makes it if it has not; the trap, or null.
 ///
 /// # Safety
 ///
-/// As [`wasm_func_call`]; the call has just ended.
+/// As [`wasm_func_call`]; the call has just ended as `ended` says.
 #[cold]
-unsafe fn rest(
-    func: *const wasm_func_t,
+pub(super) unsafe extern "C" fn end_call(
+    func: *const c_void,
     args: *const SlotVec,
     results: *mut SlotVec,
-    direct: Option<DirectCall>,
-) -> Option<Box<wasm_trap_t>> {
-    guard(None, || {
-        if let Some(call) = direct {
-            // SAFETY: the caller's contract.
-            if let Some(outcome) = unsafe { Callee::end(call, raised) } {
-                return outcome.err();
-            }
+    ended: u32,
+) -> *mut c_void {
+    let func: *const wasm_func_t = func.cast();
+    let trap = guard(None, || {
+        // SAFETY: the caller's contract.
+        if let Some(outcome) = unsafe { Callee::end(ended, raised) } {
+            return outcome.err();
         }
         // SAFETY: the caller's contract: nothing has happened yet.
         let ((args, arg_count), (results, room), func) =
@@ -343,7 +346,8 @@ unsafe fn rest(
             unsafe { call(func.clone(), args, arg_count, results) }
         };
         outcome.err()
-    })
+    });
+    trap.map_or(std::ptr::null_mut(), Box::into_raw).cast()
 }
 
 /// The buffer of a vector, and its size; null and 0 if there is none.

@@ -3,6 +3,7 @@
 use super::boundary::{guard, shared};
 use super::engine::wasm_engine_t;
 use super::families::own;
+use super::func::end_call;
 use crate::engine::Store;
 
 /// A store. It, and everything in it, belongs to one thread at a time.
@@ -29,6 +30,6 @@ pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> Option<Bo
     guard(None, || {
         // SAFETY: the contract of this function.
         let engine = unsafe { shared(engine, "the engine") }?;
-        Some(Box::new(wasm_store_t(Store::new(&engine.0))))
+        Some(Box::new(wasm_store_t(Store::with_direct_calls(&engine.0, end_call))))
     })
 }

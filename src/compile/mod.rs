@@ -133,11 +133,9 @@ impl Compiler {
         match crossing {
             Crossing::Entry => trampoline::entry(self, ty),
             Crossing::Host => trampoline::host(self, ty),
-            Crossing::ArrayEntry => direct::array_entry(self, ty),
             Crossing::Callback { env } => direct::callback(self, ty, env),
             Crossing::RawCallback => direct::raw_callback(self, ty),
             Crossing::Import { env } => direct::import(self, ty, env),
-            Crossing::Pointer => direct::pointer(self, ty),
         }
     }
 }

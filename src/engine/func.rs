@@ -1,5 +1,6 @@
 //! Functions: calling them, and making them of closures.
 
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -225,36 +226,39 @@ pub struct Callee {
     store: NonNull<vm::store::Store>,
 }
 
-/// How a call that went the shortest way has ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct DirectCall(u32);
-
-impl DirectCall {
-    /// Whether the function has returned and nothing else is to be done.
-    #[inline]
-    pub fn is_done(self) -> bool {
-        self.0 == entered::RETURNED
-    }
-}
+/// What [`Callee::call_directly`] goes on in where there is more to do than to return: it gets what that
+/// has got, or nulls once the function has been called, and for [`Callee::end`] how the call has ended.
+/// What it returns is returned by `call_directly`.
+pub type EndCall = crate::abi::layout::EndArrayCall;
 
 /// A vector of `wasm.h`: a size, and the address of as many elements.
 pub type SlotVec = crate::abi::layout::VMVector;
 
 impl Callee {
+    /// Says to [`Callee::end`] that nothing has been done.
+    pub const NOT_CALLED: u32 = entered::UNUSUAL;
+
     /// Makes the call that [`Callee::call`] makes the shortest way, if there is nothing unusual about
-    /// it; otherwise, or if something is left to be done, [`Callee::end`] comes next. Vectors are
-    /// null, or have slots.
+    /// it, and returns null. Otherwise, or if something is left to be done, the store's [`EndCall`]
+    /// gets `func` and the vectors, which are null or have slots; what it returns is returned.
     ///
     /// # Safety
     ///
-    /// As [`Callee::call`].
+    /// As [`Callee::call`]; the store was made [for this](Store::with_direct_calls), by who
+    /// gave it a function that may be called with `func`.
     #[inline]
-    pub unsafe fn call_directly(self, args: *const SlotVec, results: *mut SlotVec) -> DirectCall {
+    pub unsafe fn call_directly(
+        self,
+        args: *const SlotVec,
+        results: *mut SlotVec,
+        func: *const c_void,
+    ) -> *mut c_void {
         // SAFETY: the caller's contract.
-        DirectCall(unsafe { enter_directly(self.store.as_ref(), self.func, args, results) })
+        unsafe { enter_directly(self.store, self.func, args, results, func) }
     }
 
-    /// Ends a call by [`Callee::call_directly`]. None if that has done nothing.
+    /// Ends a call by [`Callee::call_directly`] that the store's [`EndCall`] was called for with
+    /// `ended`. None if nothing has been done yet.
     ///
     /// # Safety
     ///
@@ -264,10 +268,10 @@ impl Callee {
     ///
     /// What `on_error` makes of [`Error::Trap`] when the function has trapped.
     pub unsafe fn end<E>(
-        call: DirectCall,
+        ended: u32,
         on_error: impl FnOnce(&Store, Error) -> E,
     ) -> Option<Result<(), E>> {
-        if call.0 == entered::UNUSUAL {
+        if ended == entered::UNUSUAL {
             return None;
         }
         // SAFETY: the caller's contract; the store is not used after `left`.

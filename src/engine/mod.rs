@@ -44,11 +44,12 @@ use crate::vm::store::StoreConfig;
 use crate::vm::striped::Striped;
 use crate::vm::types::Types;
 
+pub(crate) use crate::vm::with_return_address;
 pub use config::{Compilation, Config};
 pub use error::{Error, Frame, Trap};
 pub use exception::{Exception, Tag};
 pub use func::{
-    Callee, Caller, DirectCall, Func, HostFunc, RawCall, Slot, SlotVec, WasmResults, WasmType,
+    Callee, Caller, EndCall, Func, HostFunc, RawCall, Slot, SlotVec, WasmResults, WasmType,
 };
 pub use global::Global;
 pub use instance::{Extern, ExternRef, Handle, Instance};
@@ -93,6 +94,7 @@ impl Engine {
     ///
     /// When no code can be made for this machine.
     pub fn new(config: &Config) -> Result<Engine, Error> {
+        vm::place::near_by_default(Engine::new as *const () as usize);
         let settings = config.code_settings();
         let compiler = Compiler::new(settings).map_err(|e| Error::Config(e.to_string()))?;
         let compiler = Arc::new(compiler);
@@ -104,6 +106,17 @@ impl Engine {
         let _slots = slots::Users::one_more();
         let inner = Inner { config, compiler, types, deadlines, ahead, _slots };
         Ok(Engine(Striped::new(inner)))
+    }
+
+    /// As [`Engine::new`], for an embedder whose code is at `address`: crossings are faster if that of
+    /// the engine is near.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::new`].
+    pub fn near(config: &Config, address: usize) -> Result<Engine, Error> {
+        vm::place::near(address);
+        Engine::new(config)
     }
 
     /// The settings.

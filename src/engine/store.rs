@@ -5,7 +5,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::limits::Deadline;
-use super::{Engine, Error, Module};
+use super::{EndCall, Engine, Error, Module};
 use crate::vm;
 use crate::vm::store::{Handle, StoreRc};
 use crate::wasm::{RefType, ValType};
@@ -36,6 +36,14 @@ impl Store {
             module: RefCell::default(),
         };
         Store(vm::store::Store::create(engine.store_config(), Box::new(owner)))
+    }
+
+    /// An empty store in which [`Callee::call_directly`](super::Callee::call_directly) may be used; such
+    /// calls end in `end`.
+    pub fn with_direct_calls(engine: &Engine, end: EndCall) -> Store {
+        let store = Store::new(engine);
+        store.vm().set_end_array_call(end);
+        store
     }
 
     /// The store of what `handle` is to.

@@ -25,8 +25,9 @@ use super::arch::{self, STUB_SIZE};
 use super::code_memory::CodeMemory;
 use super::enter::Cause;
 use super::fork;
+use super::place;
 use super::registry::{self, GRANULE};
-use super::sys::{self, Mapping};
+use super::sys;
 use crate::abi::code::{CompiledFunction, Tier};
 use crate::abi::image::{ALIGN, FunctionTable, displacement};
 use crate::abi::sites::PackedSites;
@@ -245,7 +246,7 @@ impl CodeSpace {
         range: Range<usize>,
         table: FunctionTable,
     ) -> io::Result<Box<CodeSpace>> {
-        let exec = Mapping::reserve_aligned(range.len().max(1).next_multiple_of(GRANULE), GRANULE)?;
+        let exec = place::reserve(range.len().max(1).next_multiple_of(GRANULE))?;
         exec.show_file(file, range)?;
         Ok(CodeSpace::registered(CodeMemory::closed(exec), Functions::Complete(table)))
     }
@@ -586,6 +587,10 @@ unsafe impl Send for Trampoline {}
 // SAFETY: as above.
 unsafe impl Sync for Trampoline {}
 
+/// Where trampolines begin: with a line of the cache, from which a processor takes as many
+/// instructions at a time as there are.
+const TRAMPOLINE_ALIGN: usize = 64;
+
 /// Bytes of memory that trampolines share.
 const CHUNK_SIZE: usize = GRANULE;
 
@@ -619,7 +624,7 @@ impl Chunk {
     fn publish(chunk: &std::sync::Arc<Chunk>, code: &[u8]) -> io::Result<Option<Trampoline>> {
         let mut next = chunk.next.lock().unwrap_or_else(PoisonError::into_inner);
         let at = chunk.memory.batch_start(*next)?;
-        let end = at + code.len().next_multiple_of(ALIGN);
+        let end = at + code.len().next_multiple_of(TRAMPOLINE_ALIGN);
         if end > chunk.memory.len() {
             return Ok(None);
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fork;
+use super::place;
 use super::registry::GRANULE;
 use super::sys::{self, Mapping};
 
@@ -35,7 +36,7 @@ struct Write {
 impl CodeMemory {
     /// Memory of `len` bytes, of which the first `data`, whole pages, are data.
     pub(super) fn new(data: usize, len: usize) -> io::Result<CodeMemory> {
-        let exec = Mapping::reserve_aligned(len, GRANULE)?;
+        let exec = place::reserve(len)?;
         exec.make_writable(0..data)?;
         let view = sys::show_twice(&exec, data..len, 0).ok();
         let generation = fork::generation();
@@ -47,7 +48,7 @@ impl CodeMemory {
     /// later, which costs less than two views; they are there for systems that refuse it.
     pub(super) fn with(code: &[u8]) -> io::Result<CodeMemory> {
         let len = code.len().max(1).next_multiple_of(GRANULE);
-        let exec = Mapping::reserve_aligned(len, GRANULE)?;
+        let exec = place::reserve(len)?;
         exec.make_writable(0..len)?;
         // SAFETY: the memory is new, writable, and large enough.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), exec.base(), code.len()) };

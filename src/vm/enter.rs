@@ -10,13 +10,16 @@
 //! next entry finds out which of them are still running.
 
 use std::cell::UnsafeCell;
+use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arch;
+use super::arch::direct::Entry;
 use super::leave::HostError;
+use super::pointer::call_trapped;
 use super::store::{Handle, Store};
 use super::sys;
 use super::trap::{self, Frame, Start};
@@ -122,6 +125,21 @@ impl Activation {
         unsafe { self.vm.store.cast::<Store>().as_ref() }
     }
 
+    /// Whether the entry is one of [`arch::direct`].
+    fn is_direct(&self) -> bool {
+        self.vm.witness.is_null()
+    }
+
+    /// The witness in the frame that has entered.
+    fn witness(&self) -> *const Witness {
+        if self.is_direct() {
+            // As that of a trampoline, the word says the frame pointer.
+            let witness = self.vm.resume_fp - arch::direct::WITNESS_AT;
+            return ptr::without_provenance(witness + 1);
+        }
+        self.vm.witness.cast()
+    }
+
     /// Notes that wasm has called the host, or that it goes on.
     pub(super) fn set_outside(&mut self, witness: *const Witness) {
         self.vm.outside = witness.cast();
@@ -183,8 +201,8 @@ impl Thread {
     /// The activation is one of this thread's.
     unsafe fn is_abandoned(&self, activation: *const Activation, here: *const Witness) -> bool {
         // SAFETY: the caller's contract.
-        let VMActivation { witness, outside, .. } = unsafe { &(*activation).vm };
-        let (inside, outside) = (witness.cast::<Witness>(), outside.cast::<Witness>());
+        let activation = unsafe { &*activation };
+        let (inside, outside) = (activation.witness(), activation.vm.outside.cast::<Witness>());
         // Wasm that runs enters nothing.
         outside.is_null() || [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
     }
@@ -222,6 +240,7 @@ impl Thread {
                 let abandoned = &mut *self.activation();
                 abandoned.raised = None;
                 abandoned.set_outside(ptr::null());
+                abandoned.vm.witness = ptr::null();
                 self.set_activation(abandoned.previous);
                 let Some(store) = abandoned.store() else { continue };
                 let outer = newest_in(self.activation(), store);
@@ -510,6 +529,7 @@ pub unsafe fn enter(
     drop(witness);
     // SAFETY: wasm has been left; this frame is the activation's only user again.
     let activation = unsafe { &mut *activation };
+    activation.vm.witness = ptr::null();
     // SAFETY: as above; the code that ran may have used the block through its own reference.
     let thread = unsafe { &mut *arch::thread() };
     store.set_innermost(activation.previous_in_store);
@@ -539,32 +559,46 @@ pub(super) fn is_inside(store: &Store) -> bool {
 /// The [`ArrayEntry`](super::signature::ArrayEntry) of types for which no code has been made.
 pub(super) unsafe extern "C" fn no_array_entry(
     _: *const VMFuncRef,
+    args: *const VMVector,
+    results: *mut VMVector,
+    store: *mut VMStore,
+    callee: *const c_void,
+) -> *mut c_void {
+    // SAFETY: nothing has been done; the rest is the caller's contract.
+    unsafe { ((*store).end_array_call)(callee, args, results, entered::UNUSUAL) }
+}
+
+/// What ends direct calls through arrays in stores that nobody makes such calls in.
+pub(super) unsafe extern "C" fn end_no_array_call(
+    _: *const c_void,
     _: *const VMVector,
     _: *mut VMVector,
-    _: *mut VMStore,
-) -> u32 {
-    entered::UNUSUAL
+    _: u32,
+) -> *mut c_void {
+    ptr::null_mut()
 }
 
 /// Calls a function the shortest way if its type has code for that and nothing is unusual, with
-/// vectors of `wasm.h` or null. Says how that has ended: one of [`entered`]; the caller goes on with
-/// [`enter`], or with [`direct_entry`] and [`Store::left`].
+/// vectors of `wasm.h` or null. Returns null if the function has returned. Otherwise the store's
+/// [`EndArrayCall`](crate::abi::layout::EndArrayCall) gets `callee` and the vectors, and what it
+/// returns is returned. It goes on with [`enter`], or with [`direct_entry`] and [`Store::left`].
 ///
 /// # Safety
 ///
 /// As [`enter`], but for counts and kinds of the arguments, which are compared with the function's
-/// type; vectors have the elements that they say.
+/// type; vectors have the elements that they say. The function that ends the call may get `callee`.
 #[inline]
 pub unsafe fn enter_directly(
-    store: &Store,
+    store: NonNull<Store>,
     func: NonNull<VMFuncRef>,
     args: *const VMVector,
     results: *mut VMVector,
-) -> u32 {
+    callee: *const c_void,
+) -> *mut c_void {
     // SAFETY: the caller's contract: the function is live, and so is its type, whose code this is.
     unsafe {
         let entry = Type::of_vm(func.as_ref().ty).array_entry();
-        entry(func.as_ptr(), args, results, store.vm())
+        entry(func.as_ptr(), args, results, store.as_ref().vm(), callee)
     }
 }
 
@@ -615,9 +649,21 @@ pub(super) fn unwind(raised: Box<Raised>) -> ! {
     // SAFETY: this runs inside an entry (only code that was entered gets here), whose activation
     // and trampoline frame are live.
     unsafe {
-        let activation = &mut *(*arch::thread()).activation();
+        let thread = &mut *arch::thread();
+        let activation = &mut *thread.activation();
         activation.set_outside(ptr::null());
         activation.raised = Some(raised);
+        if activation.is_direct() {
+            let store = activation.store().expect("the store whose code runs is there");
+            store.set_innermost(ptr::null_mut());
+            thread.set_activation(ptr::null_mut());
+            let fp = activation.vm.resume_fp;
+            let end = match arch::direct::entry_at(fp) {
+                Entry::Array => (*store.vm()).end_array_call as *const u8,
+                Entry::Pointer => call_trapped as *const u8,
+            };
+            arch::direct::leave(fp, end, entered::TRAPPED)
+        }
         let VMActivation { resume_pc, resume_sp, resume_fp, .. } = activation.vm;
         arch::resume(resume_pc, resume_sp, resume_fp)
     }

@@ -23,6 +23,7 @@ pub mod leave;
 mod libcalls;
 pub mod memory;
 pub mod parking;
+pub mod place;
 pub mod pointer;
 pub mod refs;
 mod registry;
@@ -37,4 +38,5 @@ pub mod table;
 pub mod trap;
 pub mod types;
 
+pub(crate) use arch::with_return_address;
 pub use sys::{give_back_memory, without_signals, without_sigpipe};

@@ -13,7 +13,7 @@ use super::enter::{self, Raised};
 use super::refs::context_node;
 use super::store::{EntityKind, Handle, Store};
 use super::types::Type;
-use crate::abi::layout::VMFuncRef;
+use crate::abi::layout::{VMFuncRef, VMPlainResult};
 use crate::abi::signature::array_size;
 
 /// A C function made of the function at `func`.
@@ -123,23 +123,30 @@ pub(super) unsafe extern "C" fn call_in_full(
     }
 }
 
-/// Does what is to be done after a C function has called `func` the shortest way.
+/// Does what is to be done after a C function has called its function the shortest way, and returns
+/// in its place what that has returned.
 ///
 /// # Safety
 ///
-/// The function is live; it has trapped if `trapped` is not 0.
-pub(super) unsafe extern "C" fn call_ended(func: *const VMFuncRef, trapped: u32) {
-    // SAFETY: the caller's contract.
-    let keep = unsafe { store_of(func).keep_code(func) };
+/// The call has just ended on this thread.
+pub(super) unsafe extern "C" fn call_ended(int: u64, float: f64) -> VMPlainResult {
     // SAFETY: the caller's contract; the store is not used after `left`.
     unsafe {
         let (store, raised) = enter::direct_entry();
-        if trapped != 0
-            && let Some(raised) = raised
-        {
+        if let Some(raised) = raised {
             store.keep_trap(raised);
         }
         store.left();
     }
-    keep();
+    VMPlainResult { int, float }
+}
+
+/// The same after a trap: returns zero.
+///
+/// # Safety
+///
+/// As [`call_ended`].
+pub(super) unsafe extern "C" fn call_trapped() -> VMPlainResult {
+    // SAFETY: the caller's contract.
+    unsafe { call_ended(0, 0.0) }
 }

@@ -1,5 +1,6 @@
 //! What calls of a function type need: the trampolines, and what is known of the values.
 
+use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -31,9 +32,14 @@ pub type EntryTrampoline = unsafe extern "C" fn(
     *mut crate::abi::layout::VMActivation,
 ) -> u32;
 
-/// The code of [`Crossing::ArrayEntry`]: `(function, arguments, results, store)`.
-pub type ArrayEntry =
-    unsafe extern "C" fn(*const VMFuncRef, *const VMVector, *mut VMVector, *mut VMStore) -> u32;
+/// Code that calls a function directly with the vectors of `wasm.h`: `(function, arguments, results, store, callee)`.
+pub type ArrayEntry = unsafe extern "C" fn(
+    *const VMFuncRef,
+    *const VMVector,
+    *mut VMVector,
+    *mut VMStore,
+    *const c_void,
+) -> *mut c_void;
 
 /// Calls of a type that are made in full before it is worth making code for direct ones.
 const CALLS_BEFORE_DIRECT: u32 = 16;
@@ -50,7 +56,7 @@ pub struct Signature {
     /// Calls that could have been direct ones.
     calls: AtomicU32,
     trampolines: [OnceLock<Trampoline>; Crossing::COUNT],
-    pointer: OnceLock<Template>,
+    array_entry: OnceLock<Trampoline>,
     maker: Arc<Maker>,
 }
 
@@ -68,7 +74,7 @@ impl Signature {
             entry: AtomicPtr::new(arch::entry(ty).map_or(ptr::null_mut(), |code| code as *mut u8)),
             calls: AtomicU32::new(0),
             trampolines: [const { OnceLock::new() }; Crossing::COUNT],
-            pointer: OnceLock::new(),
+            array_entry: OnceLock::new(),
             maker,
         }
     }
@@ -117,9 +123,7 @@ impl Signature {
     /// The code of a crossing for functions of this type, made on first need.
     pub(super) fn trampoline(&self, crossing: Crossing) -> Result<*const u8, String> {
         self.maker.trampoline(&self.trampolines[crossing.index()], || {
-            let template = self.maker.make.make(crossing, &self.ty)?;
-            // SAFETY: what is shared by all functions of a type does not refer to one.
-            Ok(unsafe { arch::fill(&template, ptr::null()) })
+            Ok(arch::fill(&self.maker.make.make(crossing, &self.ty)?))
         })
     }
 
@@ -131,20 +135,24 @@ impl Signature {
             return None;
         }
         self.calls.store(calls + 1, Ordering::Relaxed);
-        let made = (calls == CALLS_BEFORE_DIRECT).then(|| self.trampoline(Crossing::ArrayEntry));
-        made?.ok()
+        if calls < CALLS_BEFORE_DIRECT {
+            return None;
+        }
+        let code = || arch::direct::array_entry(&self.ty).ok_or_else(not_direct);
+        self.maker.trampoline(&self.array_entry, code).ok()
     }
 
     /// The code of a C function that calls `func`, which is of this type.
     pub(super) fn pointer_to(&self, func: NonNull<VMFuncRef>) -> Result<Trampoline, String> {
-        if self.pointer.get().is_none() {
-            let template = self.maker.make.make(Crossing::Pointer, &self.ty)?;
-            let _ = self.pointer.set(template);
-        }
-        let template = self.pointer.get().expect("it has just been made");
         // SAFETY: the caller's function is of this type.
-        self.maker.publish(&unsafe { arch::fill(template, func.as_ptr()) })
+        let code = unsafe { arch::direct::pointer(func.as_ptr(), &self.ty) };
+        self.maker.publish(&code.ok_or_else(not_direct)?)
     }
+}
+
+/// Why there is no code that calls functions of some types.
+fn not_direct() -> String {
+    "the type cannot be called directly".to_owned()
 }
 
 /// What makes an engine's trampolines, and where they lie.

@@ -5,13 +5,15 @@ use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::abi::code::{Hole, Template};
-use crate::abi::layout::{VMActivation, VMContext, VMFuncRef, VMStore, VMThread};
+use crate::abi::layout::{VMActivation, VMContext, VMStore, VMThread};
 use crate::abi::libcalls::{Libcall, for_each_libcall};
 use crate::abi::signature::{MachineType, PAYLOAD, SLOT, machine_type};
 use crate::vm::code::CodeSpace;
 use crate::vm::enter::Thread;
 use crate::vm::signature::EntryTrampoline;
 use crate::wasm::FuncType;
+
+pub mod direct;
 
 // The thread block. It is declared here because Rust has no stable way to ask for the initial-exec
 // model, in which reading a thread-local variable calls nothing and allocates nothing: a signal
@@ -59,13 +61,8 @@ fn thread_offset() -> i32 {
     i32::try_from(offset).expect("thread-local variables are near the thread pointer")
 }
 
-/// The code of a template for a function. The operand of each of its holes belongs to a `movabs`.
-///
-/// # Safety
-///
-/// The function is of the type that the template was made for, if the template refers to one; it is
-/// alive whenever the code runs.
-pub unsafe fn fill(template: &Template, func: *const VMFuncRef) -> Vec<u8> {
+/// The code of a template. The operand of each of its holes belongs to a `movabs`.
+pub fn fill(template: &Template) -> Vec<u8> {
     const MOVABS: usize = 2;
     let mut code = template.bytes.clone();
     for (offset, hole) in &template.holes {
@@ -74,24 +71,32 @@ pub unsafe fn fill(template: &Template, func: *const VMFuncRef) -> Vec<u8> {
         let (rex, register) = (place[0], place[1] & 7);
         assert!(rex & 0xfe == 0x48 && place[1] & 0xf8 == 0xb8, "a hole is an operand of movabs");
         match hole {
-            Hole::Func => place[MOVABS..].copy_from_slice(&(func as usize).to_le_bytes()),
             Hole::Thread => {
                 let field = thread_offset() + offset_of!(VMThread, this) as i32;
-                // mov register, fs:[field]; nop
-                place[..5].copy_from_slice(&[
+                // mov register, fs:[field], with a prefix that changes nothing but its length
+                place[..6].copy_from_slice(&[
+                    0x66,
                     0x64,
                     0x48 | (rex & 1) << 2,
                     0x8b,
                     0x04 | register << 3,
                     0x25,
                 ]);
-                place[5..9].copy_from_slice(&field.to_le_bytes());
-                place[9] = 0x90;
+                place[6..].copy_from_slice(&field.to_le_bytes());
             }
         }
     }
     code
 }
+
+/// The body of a naked C function of at most one parameter: goes on in `$function`, which gets that
+/// parameter and the address to which it returns.
+macro_rules! with_return_address {
+    ($function:path) => {
+        std::arch::naked_asm!("mov rsi, [rsp]", "jmp {}", sym $function)
+    };
+}
+pub(crate) use with_return_address;
 
 /// The stack pointer, about.
 #[inline]

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use self::nodes::{Neighbours, Nodes};
 use crate::abi::layout::{
-    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, MOST_CARRIED, SMALL_STACK, VMContext, VMMemory, VMStore,
-    VMTable,
+    BORROWED, CLEANUP, DIRECT_ENTRY_STACK, EndArrayCall, MOST_CARRIED, SMALL_STACK, VMContext,
+    VMMemory, VMStore, VMTable,
 };
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
@@ -299,6 +299,7 @@ impl Store {
             trap_waiting: 0,
             call_in_full: pointer::call_in_full,
             call_ended: pointer::call_ended,
+            end_array_call: enter::end_no_array_call,
             carried: ptr::null(),
         };
         // Made where it stays: it is large.
@@ -524,6 +525,12 @@ impl Store {
     /// Whether [`Store::borrow_memory`] has been done.
     pub fn is_borrowed(&self) -> bool {
         self.is_unusual(BORROWED)
+    }
+
+    /// Says what direct calls through arrays end in where they do not simply return.
+    pub fn set_end_array_call(&self, end: EndArrayCall) {
+        // SAFETY: only the thread that uses the store reads the field or changes it.
+        unsafe { (*self.vm()).end_array_call = end };
     }
 
     /// The newest entry into this store.

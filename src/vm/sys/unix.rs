@@ -38,8 +38,17 @@ impl Mapping {
     ///
     /// When the system has no room, or a limit is reached.
     pub fn reserve(len: usize) -> io::Result<Mapping> {
+        Mapping::reserve_at(0, len)
+    }
+
+    /// As [`Mapping::reserve`], at the address `hint` if nothing is there, and elsewhere if not.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room, or a limit is reached.
+    pub fn reserve_at(hint: usize, len: usize) -> io::Result<Mapping> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        Mapping::map(len, libc::PROT_NONE, flags, -1)
+        Mapping::map_at(hint, len, libc::PROT_NONE, flags, -1)
     }
 
     /// As [`Mapping::reserve`], at a multiple of `align`, itself a multiple of the page size;
@@ -112,8 +121,19 @@ impl Mapping {
     }
 
     fn map(len: usize, protection: i32, flags: i32, fd: i32) -> io::Result<Mapping> {
-        // SAFETY: a new mapping at an address that the system chooses.
-        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, fd, 0) };
+        Mapping::map_at(0, len, protection, flags, fd)
+    }
+
+    fn map_at(
+        hint: usize,
+        len: usize,
+        protection: i32,
+        flags: i32,
+        fd: i32,
+    ) -> io::Result<Mapping> {
+        let hint = ptr::without_provenance_mut(hint);
+        // SAFETY: a new mapping at an address that the system chooses: it replaces nothing.
+        let base = unsafe { libc::mmap(hint, len, protection, flags, fd, 0) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
