@@ -161,6 +161,10 @@ pub enum Patience {
     Endless,
 }
 
+/// Bytes of a cache line. Optimized code begins [`ALIGN`] bytes after a line does: what its loops cost
+/// depends on their place in lines, which otherwise would depend on what was compiled before.
+const LINE: usize = 64;
+
 /// How many times longer long patience is.
 const LONG_PATIENCE: i32 = 4;
 
@@ -333,6 +337,7 @@ impl CodeSpace {
         let mut linking = growing.lock();
         let entry = self.memory.batch_start(linking.next)?;
         let is_baseline = function.tier == Tier::Baseline;
+        let entry = if is_baseline { entry } else { entry.next_multiple_of(LINE) + ALIGN };
         let start = if is_baseline { entry + arch::JUMP_SIZE } else { entry };
         let len = function.bytes.len();
         let end = start + len.next_multiple_of(ALIGN);
