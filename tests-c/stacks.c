@@ -223,8 +223,7 @@ static void* all_of_this_holds(void* ignored) {
   hosts_have_room_at_the_deepest_point(&scene);
   large_frames_end_too(&scene);
   every_recursion_ends(&scene);
-  // Where the thread's stack is the limit, ways in that take less of it leave room for a frame more.
-  check(abs(depth_of(&scene) - depth) <= 2);
+  check(settled_depth_of(&scene) == depth);
   tear_down(&scene);
   return ignored;
 }
@@ -254,8 +253,7 @@ static void stacks_may_change_from_call_to_call(void) {
   int32_t depth = settled_depth_of(&scene);
   for (size_t i = 0; i < 5; i++) {
     on_thread(sizes[i], overflow_there, &scene);
-    // Where the thread's stack is the limit, ways in that take less of it leave room for a frame more.
-    check(abs(depth_of(&scene) - depth) <= 2);
+    check(settled_depth_of(&scene) == depth);
   }
   tear_down(&scene);
 }
