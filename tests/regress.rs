@@ -10,7 +10,7 @@ use tenon::{Config, Engine, Error, Instance, Module, Store, TrapCode, Val};
 const MODES: [&[&str]; 4] = [
     &["--compilation=ahead"],
     &["--explicit-checks", "--lazy", "--tier-up-after=1"],
-    &["--memory-reservation", "0"],
+    &["--memory-reservation", "0", "--lazy", "--tier-up-after=11"],
     &["--collect-always", "--lazy", "--tier-up-after=3"],
 ];
 

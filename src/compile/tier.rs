@@ -202,14 +202,11 @@ pub(super) fn keep(t: &mut Translator, height: usize) {
     }
 }
 
-/// Whether variables keep what surrounds the block that has just been taken from `t.control`.
-pub(super) fn is_kept(t: &Translator) -> bool {
-    t.take_over.is_some() || t.around.blocks.is_some_and(|blocks| t.control.len() < blocks)
-}
-
-/// Notes that that block ends. Whether variables keep what surrounds it.
+/// Notes that the block ends that has just been taken from `t.control`. Whether variables keep what
+/// surrounds it.
 pub(super) fn end(t: &mut Translator) -> bool {
-    let is_kept = is_kept(t);
+    let around = t.around.blocks;
+    let is_kept = t.take_over.is_some() || around.is_some_and(|blocks| t.control.len() < blocks);
     if let Some(blocks) = &mut t.around.blocks {
         *blocks = t.control.len().min(*blocks);
     }

@@ -135,9 +135,6 @@ pub(super) fn else_(t: &mut Translator) {
         }
         t.stack.truncate(frame.height);
         t.b.switch_to_block(otherwise);
-        if tier::is_kept(t) {
-            tier::restore(t, frame.height);
-        }
         t.stack.extend(params);
         t.reachable = true;
         frame.kind = FrameKind::Else;
