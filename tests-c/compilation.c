@@ -292,22 +292,27 @@ static void* obtain_and_call(void* arg) {
   return right ? arg : NULL;
 }
 
+/* Has threads that share a module run the same. */
+static void run_in_threads(wasm_engine_t* engine, const wasm_byte_vec_t* binary, void* (*run)(void*)) {
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_module_t* module = wasm_module_new(store, binary);
+  struct sharer sharer = {engine, wasm_module_share(module)};
+  wasm_module_delete(module);
+  pthread_t threads[THREADS];
+  for (size_t i = 0; i < THREADS; i++) {
+    check(pthread_create(&threads[i], NULL, run, &sharer) == 0);
+  }
+  for (size_t i = 0; i < THREADS; i++) {
+    void* right = NULL;
+    check(pthread_join(threads[i], &right) == 0 && right);
+  }
+  wasm_shared_module_delete(sharer.shared);
+  wasm_store_delete(store);
+}
+
 static void threads_want_the_same(wasm_engine_t* engine, const wasm_byte_vec_t* binary) {
   for (size_t round = 0; round < rounds(20, 2); round++) {
-    wasm_store_t* store = wasm_store_new(engine);
-    wasm_module_t* module = wasm_module_new(store, binary);
-    struct sharer sharer = {engine, wasm_module_share(module)};
-    wasm_module_delete(module);
-    pthread_t threads[THREADS];
-    for (size_t i = 0; i < THREADS; i++) {
-      check(pthread_create(&threads[i], NULL, obtain_and_call, &sharer) == 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
-      void* right = NULL;
-      check(pthread_join(threads[i], &right) == 0 && right);
-    }
-    wasm_shared_module_delete(sharer.shared);
-    wasm_store_delete(store);
+    run_in_threads(engine, binary, obtain_and_call);
   }
 }
 
@@ -336,20 +341,7 @@ static void threads_get_to_optimized_code(void) {
     check(tenon_config_compilation_set(config, when) == TENON_OK);
     check(tenon_config_tier_up_after_set(config, 50) == TENON_OK);
     wasm_engine_t* engine = wasm_engine_new_with_config(config);
-    wasm_store_t* store = wasm_store_new(engine);
-    wasm_module_t* module = wasm_module_new(store, &binary);
-    struct sharer sharer = {engine, wasm_module_share(module)};
-    wasm_module_delete(module);
-    pthread_t threads[THREADS];
-    for (size_t i = 0; i < THREADS; i++) {
-      check(pthread_create(&threads[i], NULL, run_hot, &sharer) == 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
-      void* right = NULL;
-      check(pthread_join(threads[i], &right) == 0 && right);
-    }
-    wasm_shared_module_delete(sharer.shared);
-    wasm_store_delete(store);
+    run_in_threads(engine, &binary, run_hot);
     wasm_engine_delete(engine);
   }
   wasm_byte_vec_delete(&binary);

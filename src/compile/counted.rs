@@ -8,8 +8,9 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;
 use wasmparser::{FunctionBody, Operator, Result};
 
-use super::function::{Local, Translator};
+use super::function::Translator;
 use super::known::{self, Counter, Extension, Range};
+use super::local::Local;
 
 /// The loops of a function, by their positions.
 pub(super) type Loops = HashMap<usize, Loop>;

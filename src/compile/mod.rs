@@ -12,6 +12,7 @@ mod isa;
 mod known;
 mod legacy;
 mod likely;
+mod local;
 mod op;
 mod tier;
 mod trampoline;
