@@ -205,9 +205,13 @@ impl Growing {
             && !self.is_done(code, job)
             && let Some(_claim) = self.claim(job)
             && !self.is_done(code, job)
-            && let Ok(function) = compile(&module, self.style, scratch, job)
         {
-            let _ = publish(code, job.0, function);
+            let compiled = compile(&module, self.style, scratch, job);
+            let done = compiled.is_ok_and(|function| publish(code, job.0, function).is_ok());
+            if !done && job.1 != Tier::Baseline {
+                // Asking again would have the same compiled again, for nothing.
+                code.set_patience(job.0, Patience::Endless);
+            }
         }
         // The embedder may have dropped it meanwhile; then it goes here.
         fork::inside(|| drop(module));

@@ -171,6 +171,9 @@ const LONG_PATIENCE: i32 = 4;
 /// Most records for each function, on average.
 const RECORDS_PER_FUNCTION: usize = 4;
 
+/// Records beside that: modules of few functions may have many loops.
+const MORE_RECORDS: usize = 64;
+
 impl Growing {
     fn lock(&self) -> MutexGuard<'_, Linking> {
         self.linking.lock().unwrap_or_else(PoisonError::into_inner)
@@ -287,7 +290,7 @@ impl CodeSpace {
             patience: i32::try_from(patience).unwrap_or(i32::MAX).max(1),
             code: (0..count).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
             optimized: (0..count).map(|_| AtomicBool::new(false)).collect(),
-            records: Box::new_uninit_slice(count * RECORDS_PER_FUNCTION)
+            records: Box::new_uninit_slice(count * RECORDS_PER_FUNCTION + MORE_RECORDS)
                 .into_iter()
                 .map(UnsafeCell::new)
                 .collect(),
