@@ -52,14 +52,20 @@ all: lib ## build the library, shared and static, and the command line
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
+# Only what is not a library for Rust is optimized as a whole.
+C_LIBRARY = rustc --lib --crate-type cdylib,staticlib
+LINK_ARGS = $$(scripts/link-args.sh $(ABI))
+
 lib:
 	@scripts/need.sh $(NEED_BUILD)
+	$(CARGO) $(C_LIBRARY) --release -- $(LINK_ARGS)
 	$(CARGO) build --release
 	@ln -sf libtenon.so $(SO).$(ABI)
 	@scripts/localise.sh $(OUT)/libtenon.a $(SO)
 
 # What valgrind runs: in optimized code it sees errors where there are none.
 debug:
+	$(CARGO) $(C_LIBRARY) -- $(LINK_ARGS)
 	$(CARGO) build
 	@ln -sf libtenon.so target/debug/libtenon.so.$(ABI)
 
@@ -91,8 +97,9 @@ check-headers: lib
 	tests-c/headers/check.sh $(SO)
 	tests-c/headers/coverage.sh
 
-test: lib debug ## prove everything; the last line counts
+test: ## prove everything; the last line counts
 	@scripts/need.sh $(NEED_TEST)
+	@$(MAKE) --no-print-directory -j2 lib debug
 	@scripts/test.sh \
 	  check "$(MAKE) --no-print-directory check" \
 	  rust "$(MAKE) --no-print-directory test-rust" \

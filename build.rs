@@ -1,41 +1,9 @@
-//! Gives the shared library its name, and, with the feature `headers`, writes `include/*.h`.
+//! Writes `include/*.h` with the feature `headers`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let version = |part: &str| std::env::var(format!("CARGO_PKG_VERSION_{part}")).unwrap();
-    // Before 1.0 every minor version may break.
-    let abi = match version("MAJOR").as_str() {
-        "0" => format!("0.{}", version("MINOR")),
-        major => major.to_owned(),
-    };
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libtenon.so.{abi}");
-        // The signal handler stays installed.
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
-        // Addresses to relocate as a bitmap. Not every linker can.
-        let packed = "-Wl,-z,pack-relative-relocs";
-        if linker_takes(packed) {
-            println!("cargo::rustc-cdylib-link-arg={packed}");
-        }
-    }
     #[cfg(feature = "headers")]
     headers::write();
-}
-
-/// Whether a library can be linked with this option.
-fn linker_takes(option: &str) -> bool {
-    let variable = |name: &str| std::env::var_os(name).unwrap_or_default();
-    let folder = std::path::PathBuf::from(variable("OUT_DIR"));
-    let (source, library) = (folder.join("probe.rs"), folder.join("probe.so"));
-    let mut rustc = std::process::Command::new(variable("RUSTC"));
-    rustc.args(["--edition=2024", "--crate-type=cdylib", "--target"]).arg(variable("TARGET"));
-    if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
-        let mut option = std::ffi::OsString::from("linker=");
-        option.push(linker);
-        rustc.arg("-C").arg(option);
-    }
-    rustc.args(["-C", &format!("link-arg={option}"), "-o"]).arg(library).arg(&source);
-    std::fs::write(&source, "").is_ok() && rustc.output().is_ok_and(|done| done.status.success())
 }
 
 #[cfg(feature = "headers")]
