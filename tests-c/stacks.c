@@ -1,6 +1,8 @@
 /* Stacks: endless recursion ends by a trap, on stacks of any size and by any way, with frames of
  * any size, and leaves everything in order; hosts have room at the deepest point. */
 
+#include <sys/resource.h>
+
 #include "scenes.h"
 
 /* How much of its stack the busiest callback uses. */
@@ -294,6 +296,30 @@ static void the_setting_says_how_deep(void) {
   check(small[0] == small[1] && small[0] < depths[rounds(1, 3)]);
 }
 
+/* The process's first stack grows up to a limit that can change. */
+static void all_of_the_first_stack_counts(void) {
+  static const size_t sizes[] = {512 << 10, 2 << 20};
+  max_stack = SIZE_MAX;
+  for (size_t i = 0; i < 2; i++) {
+    int32_t here, there;
+    struct rlimit limit;
+    check(getrlimit(RLIMIT_STACK, &limit) == 0);
+    limit.rlim_cur = sizes[i];
+    check(setrlimit(RLIMIT_STACK, &limit) == 0);
+    // Another thread would know the limit that the first has begun with.
+    pid_t pid = fork();
+    if (pid == 0) {
+      depth_with_max_stack(&here);
+      on_thread(sizes[i], depth_with_max_stack, &there);
+      // The rest of it is the host's: names, variables, the callers of this.
+      check(here < there + there / 10 && here > there / 2);
+      _exit(done());
+    }
+    int status;
+    check(waitpid(pid, &status, 0) == pid && status == 0);
+  }
+}
+
 static void no_stack_at_all_is_too_little(void) {
   for (size_t bytes = 0; bytes < 64; bytes += 63) {
     struct scene scene;
@@ -316,6 +342,7 @@ int main(void) {
   SURVIVES(stacks_may_change_from_call_to_call);
   SURVIVES(what_another_thread_has_made);
   SURVIVES(the_setting_says_how_deep);
+  SURVIVES(all_of_the_first_stack_counts);
   SURVIVES(no_stack_at_all_is_too_little);
   return done();
 }

@@ -26,7 +26,7 @@ pub const MAGIC: &[u8; 8] = b"\0tenon\r\n";
 
 /// The number of this format. It changes with every change of the format or of what code relies
 /// on: layouts, libcalls, calling convention.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// The version of this library. Each reads its own artifacts only.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -191,8 +191,14 @@ pub fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
 const SUM: usize = size_of::<u128>();
 const HEADER: usize = MAGIC.len() + size_of::<u32>() + SUM;
 
+/// XXH3 of 128 bits, or, as it would first ask the processor what it can do, XXH64 where that is soon
+/// done.
 fn checksum(bytes: &[u8]) -> u128 {
-    twox_hash::xxhash3_128::Hasher::oneshot(bytes)
+    const SMALL: usize = 256 << 10;
+    match bytes.len() {
+        ..SMALL => twox_hash::XxHash64::oneshot(0, bytes).into(),
+        SMALL.. => twox_hash::xxhash3_128::Hasher::oneshot(bytes),
+    }
 }
 
 /// What only an artifact that was never written by this library can be.

@@ -38,10 +38,14 @@ impl Settings {
     }
 }
 
-/// The code generator for the machine this runs on.
+/// The code generator for the machine this runs on, with these features, or those it finds.
 ///
 /// What is `plain` takes time that grows with the size of a function, and its code is not good.
-pub(super) fn host(settings: &Settings, plain: bool) -> Result<OwnedTargetIsa, CompileError> {
+pub(super) fn host(
+    settings: &Settings,
+    features: Option<&[&str]>,
+    plain: bool,
+) -> Result<OwnedTargetIsa, CompileError> {
     let mut flags = settings::builder();
     let mut set = |name: &str, value: &str| {
         flags.set(name, value).expect("the setting exists in this version of Cranelift")
@@ -60,18 +64,21 @@ pub(super) fn host(settings: &Settings, plain: bool) -> Result<OwnedTargetIsa, C
     set("enable_nan_canonicalization", if settings.canonicalize_nans { "true" } else { "false" });
 
     let flags = settings::Flags::new(flags);
-    let isa = finish(cranelift_native::builder(), &flags)?;
+    let native = features.map_or_else(cranelift_native::builder, with_features);
+    let isa = finish(native, &flags)?;
     require_cpu_features(&*isa)?;
     if !settings.baseline_cpu {
         return Ok(isa);
     }
-    let baseline = cranelift_native::builder_with_options(false).map(|mut builder| {
-        for feature in REQUIRED_CPU_FEATURES {
-            builder.enable(feature).expect("the feature exists in this version of Cranelift");
-        }
-        builder
-    });
-    finish(baseline, &flags)
+    finish(with_features(&REQUIRED_CPU_FEATURES), &flags)
+}
+
+fn with_features(features: &[&str]) -> Result<Builder, &'static str> {
+    let mut builder = cranelift_native::builder_with_options(false)?;
+    for feature in features {
+        builder.enable(feature).expect("the feature exists in this version of Cranelift");
+    }
+    Ok(builder)
 }
 
 fn finish(

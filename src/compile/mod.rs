@@ -85,14 +85,15 @@ impl<'a> Source<'a> {
 }
 
 impl Compiler {
-    /// A compiler for the machine this runs on.
+    /// A compiler for the machine this runs on, whose processor has these features, as Cranelift
+    /// names them; `None` finds out.
     ///
     /// # Errors
     ///
     /// When no code can be made for this CPU.
-    pub fn new(settings: Settings) -> Result<Compiler, CompileError> {
-        let isa = isa::host(&settings, false)?;
-        let plain = isa::host(&settings, true)?;
+    pub fn new(settings: Settings, features: Option<&[&str]>) -> Result<Compiler, CompileError> {
+        let isa = isa::host(&settings, features, false)?;
+        let plain = isa::host(&settings, features, true)?;
         let target = isa::target(&*isa);
         Ok(Compiler { isa, plain, settings, target })
     }

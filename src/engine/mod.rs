@@ -96,7 +96,8 @@ impl Engine {
     pub fn new(config: &Config) -> Result<Engine, Error> {
         vm::place::near_by_default(Engine::new as *const () as usize);
         let settings = config.code_settings();
-        let compiler = Compiler::new(settings).map_err(|e| Error::Config(e.to_string()))?;
+        let compiler = Compiler::new(settings, vm::features().as_deref());
+        let compiler = compiler.map_err(|e| Error::Config(e.to_string()))?;
         let compiler = Arc::new(compiler);
         if settings.signals {
             vm::trap::install_signal_handlers();

@@ -38,5 +38,5 @@ pub mod table;
 pub mod trap;
 pub mod types;
 
-pub(crate) use arch::with_return_address;
+pub(crate) use arch::{features, with_return_address};
 pub use sys::{give_back_memory, without_signals, without_sigpipe};

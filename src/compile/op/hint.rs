@@ -107,7 +107,7 @@ mod tests {
             layout: &ContextLayout::new(ContextShape::default()),
             memories: MemoryStyle::Guarded,
         };
-        let compiler = Compiler::new(settings).expect("code can be made for this machine");
+        let compiler = Compiler::new(settings, None).expect("code can be made for this machine");
         let func = DefinedFuncIndex::from_u32(0);
         let function = compiler.function(&mut Scratch::new(), &source, func, Tier::Optimized);
         let code = function.expect("the function can be compiled").bytes;

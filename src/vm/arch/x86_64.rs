@@ -14,6 +14,9 @@ use crate::vm::signature::EntryTrampoline;
 use crate::wasm::FuncType;
 
 pub mod direct;
+mod features;
+
+pub use features::features;
 
 // The thread block. It is declared here because Rust has no stable way to ask for the initial-exec
 // model, in which reading a thread-local variable calls nothing and allocates nothing: a signal
@@ -520,7 +523,7 @@ impl Registers<'_> {
 /// Fills the pages among these words that have been written with zeros, and writes to no others. If
 /// that takes long, nothing is done, and false returned.
 pub fn wipe(words: &mut [u64]) -> bool {
-    let is_fast = std::arch::is_x86_feature_detected!("avx2");
+    let is_fast = features::has_avx2();
     if is_fast {
         // SAFETY: the processor has what the function wants.
         unsafe { wipe_by_vectors(words) };

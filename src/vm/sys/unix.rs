@@ -314,6 +314,36 @@ fn memory_file(name: &CStr) -> io::Result<i32> {
 
 /// The addresses of the current thread's stack, without guard pages, if the system tells.
 pub fn stack_bounds() -> Option<Range<usize>> {
+    first_stack().or_else(thread_stack)
+}
+
+/// The stack that the process began with, if the current thread is on it and it is of a usual size.
+///
+/// `pthread_getattr_np` reads `/proc/self/maps` to find it, which takes longer than the compiling of
+/// a small module, and longest in large processes.
+fn first_stack() -> Option<Range<usize>> {
+    /// Linux leaves this much address space for the stack, even if the limit was lower when the
+    /// process began: the least of `mmap_base` in `arch/x86/mm/mmap.c`, and half of it as a reserve.
+    const SURELY_FREE: usize = 64 << 20;
+    // SAFETY: none of the calls has a precondition; the limit is written to a local.
+    let (name, limit) = unsafe {
+        let mut limit: libc::rlimit = mem::zeroed();
+        if libc::gettid() != libc::getpid() || libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0
+        {
+            return None;
+        }
+        (libc::getauxval(libc::AT_EXECFN) as usize, limit.rlim_cur)
+    };
+    let limit = usize::try_from(limit).ok().filter(|limit| *limit <= SURELY_FREE)?;
+    // The name of the program is the last thing on the stack (`fs/exec.c`), and shorter than a page.
+    let end = name.checked_next_multiple_of(page_size())?;
+    let start = (end + page_size()).checked_sub(limit)?;
+    let here = ptr::from_ref(&limit).addr();
+    (start..end).contains(&here).then_some(start..end)
+}
+
+/// What the thread library knows of the current thread's stack.
+fn thread_stack() -> Option<Range<usize>> {
     // SAFETY: the attributes are initialized by pthread_getattr_np before anything reads them, and
     // destroyed once.
     unsafe {
@@ -551,5 +581,11 @@ mod tests {
         let local = 0u8;
         let bounds = stack_bounds().unwrap();
         assert!(bounds.contains(&(ptr::from_ref(&local) as usize)));
+    }
+    #[test]
+    fn the_first_stack_is_no_other_thread_s() {
+        let elsewhere = std::thread::spawn(|| (first_stack(), thread_stack(), stack_bounds()));
+        let (first, own, chosen) = elsewhere.join().unwrap();
+        assert_eq!((first, chosen), (None, own));
     }
 }
