@@ -42,7 +42,7 @@ NEED_CHECK := $(NEED_BUILD) gcc=gcc g++=g++
 NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
-.PHONY: all help lib debug bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
+.PHONY: all help lib debug order bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
   check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
   test-install spec demo guests guests-test guests-emscripten guests-wasm3 \
   install uninstall clean
@@ -54,19 +54,21 @@ help: ## list what can be made
 
 # Only what is not a library for Rust is optimized as a whole.
 C_LIBRARY = rustc --lib --crate-type cdylib,staticlib
-LINK_ARGS = $$(scripts/link-args.sh $(ABI))
 
 lib:
 	@scripts/need.sh $(NEED_BUILD)
-	$(CARGO) $(C_LIBRARY) --release -- $(LINK_ARGS)
-	$(CARGO) build --release
+	$(CARGO) $(C_LIBRARY) --release -- $$(scripts/link-args.sh $(ABI))
+	$(CARGO) rustc --bin tenon --release -- $$(scripts/link-args.sh)
 	@ln -sf libtenon.so $(SO).$(ABI)
 	@scripts/localise.sh $(OUT)/libtenon.a $(SO)
 
+order: lib bench-driver ## renew scripts/order.txt, the functions that every process needs
+	@scripts/need.sh valgrind=valgrind
+	scripts/order.sh target/bench/bench $(SO) $(OUT)/tenon
+
 # What valgrind runs: in optimized code it sees errors where there are none.
 debug:
-	$(CARGO) $(C_LIBRARY) -- $(LINK_ARGS)
-	$(CARGO) build
+	$(CARGO) $(C_LIBRARY) -- $$(scripts/link-args.sh $(ABI))
 	@ln -sf libtenon.so target/debug/libtenon.so.$(ABI)
 
 # Another value each time lets the build script run again, without anything else being made anew.

@@ -1,7 +1,11 @@
-//! Writes `include/*.h` with the feature `headers`.
+//! Writes `include/*.h` with the feature `headers`, and sees to it that a new order of functions is linked.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // What is linked by it.
+    for file in ["order.txt", "ordered-cc.sh", "unhashed.sed"] {
+        println!("cargo::rerun-if-changed=scripts/{file}");
+    }
     #[cfg(feature = "headers")]
     headers::write();
 }

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Prints what rustc is told to link the shared library with, as far as the linker at hand can do it:
-# link-args.sh ABI
+# Prints what rustc is told to link with, as far as the linker at hand can do it:
+# link-args.sh [ABI], with the version that programs depend on for the shared library.
 
 set -eu
+abi=${1-}
+set --
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Whether a library can be linked with these options.
+# Whether something can be linked with these options.
 can() {
   # shellcheck disable=SC2086 # Several flags.
   ${RUSTC:-rustc} ${RUSTFLAGS:-} --edition=2024 --crate-type=cdylib --crate-name=probe \
@@ -14,7 +16,9 @@ can() {
 }
 
 # The name that programs look for, and that the signal handler stays installed.
-set -- "-Clink-arg=-Wl,-soname,libtenon.so.$1" -Clink-arg=-Wl,-z,nodelete
+if [ -n "$abi" ]; then
+  set -- "-Clink-arg=-Wl,-soname,libtenon.so.$abi" -Clink-arg=-Wl,-z,nodelete
+fi
 
 # Addresses to relocate as a bitmap.
 packed=-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -26,5 +30,9 @@ folder=$(dirname "$unwinder")
 if can -Lnative="$folder" -lstatic:-bundle=gcc_eh; then
   set -- "$@" -Lnative="$folder" -lstatic:-bundle=gcc_eh
 fi
+
+# What every process needs on few pages.
+ordered=-Clinker=scripts/ordered-cc.sh
+if can "$ordered"; then set -- "$@" "$ordered"; fi
 
 echo "$@"
