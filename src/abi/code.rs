@@ -22,6 +22,9 @@ pub struct CompiledFunction {
     pub tier: Tier,
     /// The machine code; position independent but for `calls` and `counts`.
     pub bytes: Vec<u8>,
+    /// Bytes after the beginning of a cache line where it begins best, a multiple of the alignment of
+    /// code; none if that is all the same.
+    pub place: Option<u8>,
     /// Where it calls functions of the same module directly.
     pub calls: Vec<DirectCall>,
     /// Where baseline code refers to its function's counter: offsets of a displacement's four bytes.

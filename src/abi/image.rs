@@ -7,6 +7,15 @@ use super::sites::PackedSites;
 /// Code is aligned to this.
 pub const ALIGN: usize = 16;
 
+/// Bytes of a cache line.
+pub const LINE: usize = 64;
+
+/// The first address from this one on that is so many bytes after the beginning of a line.
+pub fn next_in_line(address: usize, place: u8) -> usize {
+    let place = usize::from(place);
+    address.saturating_sub(place).next_multiple_of(LINE) + place
+}
+
 /// The most machine code of a module: direct calls reach 2 GiB, with room to spare.
 const MOST_CODE: usize = 1 << 30;
 
@@ -33,6 +42,9 @@ pub struct FunctionTable {
 
 const ENTRY_SIZE: usize = 8;
 
+/// Between functions there are instructions that trap.
+const FILL: u8 = 0xcc;
+
 impl CodeImage {
     /// Links functions, one for each number from 0 on.
     ///
@@ -40,15 +52,16 @@ impl CodeImage {
     ///
     /// When it is more than can be linked.
     pub fn link(functions: Vec<CompiledFunction>) -> Result<CodeImage, String> {
-        let starts: Vec<usize> = functions
-            .iter()
-            .scan(0, |end, function| {
-                let start = *end;
-                *end += function.bytes.len().next_multiple_of(ALIGN);
-                Some(start)
-            })
-            .collect();
-        let size = functions.iter().map(|f| f.bytes.len().next_multiple_of(ALIGN)).sum();
+        let mut size = 0;
+        let mut starts = Vec::with_capacity(functions.len() + 1);
+        for function in &functions {
+            // The first begins where the image does.
+            let place = function.place.filter(|_| size > 0);
+            size = place.map_or(size, |place| next_in_line(size, place));
+            starts.push(size);
+            size += function.bytes.len().next_multiple_of(ALIGN);
+        }
+        starts.push(size);
         if size > MOST_CODE {
             return Err("the module's code is larger than calls can reach".to_owned());
         }
@@ -56,10 +69,14 @@ impl CodeImage {
         let mut entries = Vec::with_capacity(functions.len() * ENTRY_SIZE);
         let mut sites = Vec::new();
         // Each function goes as soon as it is in the image, so that not all are there twice.
-        for function in functions {
-            let start = code.len();
-            let end = start + function.bytes.len();
-            function.link(start, |callee| starts[callee.as_u32() as usize], &mut code);
+        for (i, function) in functions.into_iter().enumerate() {
+            function.link(starts[i], |callee| starts[callee.as_u32() as usize], &mut code);
+            // Room before the next is a part of this one: where that begins has no field.
+            let end = match starts[i + 1] - code.len() {
+                0 => starts[i] + function.bytes.len(),
+                _ => starts[i + 1],
+            };
+            code.resize(starts[i + 1], FILL);
             function.sites.pack(&mut sites);
             for field in [end, sites.len()] {
                 let field = u32::try_from(field);
@@ -90,8 +107,7 @@ impl CompiledFunction {
             let from = start + call.offset as usize + 4;
             out[place..place + 4].copy_from_slice(&displacement(from, target(call.callee)));
         }
-        // Between functions there are instructions that trap.
-        out.resize(out.len().next_multiple_of(ALIGN), 0xcc);
+        out.resize(out.len().next_multiple_of(ALIGN), FILL);
     }
 }
 
@@ -162,5 +178,51 @@ impl FunctionTable {
                 start = end.next_multiple_of(ALIGN);
                 fits
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::code::{Sites, Tier};
+
+    fn function(len: usize, place: Option<u8>) -> CompiledFunction {
+        let (bytes, calls, counts) = (vec![0x90; len], Vec::new(), Vec::new());
+        CompiledFunction {
+            tier: Tier::Optimized,
+            bytes,
+            place,
+            calls,
+            counts,
+            sites: Sites::default(),
+        }
+    }
+
+    #[test]
+    fn functions_begin_where_the_table_and_they_say() {
+        let places =
+            [(40, Some(48)), (1, Some(48)), (16, None), (64, Some(16)), (5, Some(0)), (3, None)];
+        let functions = places.map(|(len, place)| function(len, place));
+        let image = CodeImage::link(functions.into()).unwrap();
+        let starts = [0, 48, 64, 80, 192, 208];
+        for (func, start) in starts.into_iter().enumerate() {
+            assert_eq!(image.table.start(func), Some(start));
+            let (start, len) = (start as usize, places[func].0);
+            assert!(image.code[start..start + len].iter().all(|byte| *byte == 0x90));
+            assert_eq!(
+                image.code.get(start + len).copied().unwrap_or(FILL),
+                if func == 2 { 0x90 } else { FILL }
+            );
+        }
+        assert!(image.code.len() < 208 + 64 && image.code.len() % ALIGN == 0);
+    }
+
+    #[test]
+    fn places_in_lines_are_found() {
+        for (address, place, found) in
+            [(0, 16, 16), (16, 16, 16), (17, 16, 80), (64, 48, 112), (1, 0, 64)]
+        {
+            assert_eq!(next_in_line(address, place), found);
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::op::{control, exception};
 use super::tier::{self, Around, Counting, TakeOver};
 use super::trampoline::with_stack_check;
 use super::weight::{Effort, MOST_VALUES, weigh};
-use super::{CompileError, Compiler, Scratch, Source, legacy, op};
+use super::{CompileError, Compiler, Scratch, Source, legacy, lines, op};
 use crate::abi::code::{Catch, CompiledFunction, DirectCall, Handler, Sites, Tier, TrapSite};
 use crate::abi::layout::offset;
 use crate::abi::libcalls::Libcall;
@@ -208,7 +208,8 @@ fn collect(
     sites.traps.sort_by_key(|trap| trap.offset);
     sites.positions.sort();
     sites.positions.dedup_by_key(|position| position.0);
-    Ok(CompiledFunction { tier, bytes: buffer.data().to_vec(), calls, counts, sites })
+    let (bytes, place) = (buffer.data().to_vec(), lines::place(code));
+    Ok(CompiledFunction { tier, bytes, place, calls, counts, sites })
 }
 
 fn shift_offsets(code: &mut CompiledFunction, by: u32) {

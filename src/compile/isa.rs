@@ -54,6 +54,8 @@ pub(super) fn host(
     set("regalloc_algorithm", if plain { "single_pass" } else { "backtracking" });
     set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
     set("unwind_info", "false");
+    // Where blocks are in the code: `lines`.
+    set("machine_code_cfg_info", if plain { "false" } else { "true" });
     set("preserve_frame_pointers", "true");
     // Prologues compare with a stack limit that leaves room below it.
     set("enable_probestack", "false");

@@ -118,6 +118,24 @@ pub(super) fn constant(t: &Translator, value: Value) -> Option<u64> {
     }
 }
 
+/// Whether `value` is made as the lowest bit of `of` that is set: `of & (0 - of)`.
+pub(super) fn is_lowest_bit(t: &Translator, value: Value, of: Value) -> bool {
+    let resolve = |value| t.b.func.dfg.resolve_aliases(value);
+    let is_negative = |value| match maker(t, value) {
+        Some((_, InstructionData::Binary { opcode: Opcode::Isub, args: [zero, x] })) => {
+            resolve(x) == resolve(of) && constant(t, zero) == Some(0)
+        }
+        _ => false,
+    };
+    match maker(t, value) {
+        Some((_, InstructionData::Binary { opcode: Opcode::Band, args: [x, y] })) => {
+            resolve(x) == resolve(of) && is_negative(y)
+                || resolve(y) == resolve(of) && is_negative(x)
+        }
+        _ => false,
+    }
+}
+
 /// The largest number that the value's type has.
 fn all_ones(t: &Translator, value: Value) -> u64 {
     u64::MAX >> (64 - t.type_of(value).bits().min(64))

@@ -12,6 +12,7 @@ mod isa;
 mod known;
 mod legacy;
 mod likely;
+mod lines;
 mod local;
 mod op;
 mod tier;

@@ -29,7 +29,7 @@ use super::place;
 use super::registry::{self, GRANULE};
 use super::sys;
 use crate::abi::code::{CompiledFunction, Tier};
-use crate::abi::image::{ALIGN, FunctionTable, displacement};
+use crate::abi::image::{ALIGN, FunctionTable, displacement, next_in_line};
 use crate::abi::sites::PackedSites;
 use crate::wasm::DefinedFuncIndex;
 
@@ -161,9 +161,9 @@ pub enum Patience {
     Endless,
 }
 
-/// Bytes of a cache line. Optimized code begins [`ALIGN`] bytes after a line does: what its loops cost
-/// depends on their place in lines, which otherwise would depend on what was compiled before.
-const LINE: usize = 64;
+/// Where optimized code begins in cache lines if it does not matter to its loops. It would depend on
+/// what was compiled before otherwise, and so would the cost of recursion.
+const USUAL_PLACE: u8 = ALIGN as u8;
 
 /// How many times longer long patience is.
 const LONG_PATIENCE: i32 = 4;
@@ -340,7 +340,8 @@ impl CodeSpace {
         let mut linking = growing.lock();
         let entry = self.memory.batch_start(linking.next)?;
         let is_baseline = function.tier == Tier::Baseline;
-        let entry = if is_baseline { entry } else { entry.next_multiple_of(LINE) + ALIGN };
+        let place = function.place.unwrap_or(USUAL_PLACE);
+        let entry = if is_baseline { entry } else { next_in_line(entry, place) };
         let start = if is_baseline { entry + arch::JUMP_SIZE } else { entry };
         let len = function.bytes.len();
         let end = start + len.next_multiple_of(ALIGN);

@@ -257,7 +257,7 @@ pub(super) fn translate(t: &mut Translator, operator: &Operator) -> Result<(), C
         Op::I32RemU | Op::I64RemU => numeric::divide(t, false, |b, x, y| b.urem(x, y)),
         Op::I32And | Op::I64And => numeric::binary(t, |b, x, y| b.band(x, y)),
         Op::I32Or | Op::I64Or => numeric::binary(t, |b, x, y| b.bor(x, y)),
-        Op::I32Xor | Op::I64Xor => numeric::binary(t, |b, x, y| b.bxor(x, y)),
+        Op::I32Xor | Op::I64Xor => numeric::exclusive_or(t),
         Op::I32Shl | Op::I64Shl => numeric::binary(t, |b, x, y| b.ishl(x, y)),
         Op::I32ShrS | Op::I64ShrS => numeric::binary(t, |b, x, y| b.sshr(x, y)),
         Op::I32ShrU | Op::I64ShrU => numeric::binary(t, |b, x, y| b.ushr(x, y)),

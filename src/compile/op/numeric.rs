@@ -39,6 +39,21 @@ pub(super) fn subtract(t: &mut Translator) {
     t.push(result);
 }
 
+/// An exclusive or. That of a number and its lowest bit is the number without that bit, for which
+/// there is an instruction.
+pub(super) fn exclusive_or(t: &mut Translator) {
+    let (x, y) = t.pop2();
+    let bits = [(x, y), (y, x)].into_iter().find(|(x, y)| known::is_lowest_bit(t, *y, *x));
+    let result = match bits {
+        Some((x, _)) => {
+            let less = t.b.ins().iadd_imm_s(x, -1);
+            t.b.ins().band(x, less)
+        }
+        None => t.b.ins().bxor(x, y),
+    };
+    t.push(result);
+}
+
 pub(super) fn i32_const(t: &mut Translator, value: i32) {
     // Integer constants are zero-extended bits of their type.
     let value = t.b.ins().iconst(types::I32, i64::from(value as u32));
