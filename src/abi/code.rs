@@ -93,13 +93,13 @@ pub struct Template {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Hole {
-    /// The address of the thread's `VMThread`, null until the thread is prepared for entries.
-    Thread,
+    /// The newest activation of the thread, as `VMThread` has it.
+    Activation,
 }
 
 impl Hole {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Hole; 1] = [Hole::Thread];
+    pub const ALL: [Hole; 1] = [Hole::Activation];
 }
 
 /// What is known about places in a function's code, as it comes into being. It is kept packed, see

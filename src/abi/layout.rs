@@ -308,8 +308,6 @@ pub mod offset {
     pub const HOST_FUNCTION: i32 = offset_of!(VMHostContext, function) as i32;
     /// [`VMHostContext::env`].
     pub const HOST_ENV: i32 = offset_of!(VMHostContext, env) as i32;
-    /// [`VMThread::activation`].
-    pub const THREAD_ACTIVATION: i32 = offset_of!(VMThread, activation) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
     /// [`VMStore::exit_fp`].

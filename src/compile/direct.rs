@@ -3,6 +3,7 @@
 //! They do what `vm::leave` does, and leave to it what comes after the call where that is more than to
 //! take the results. Entries of this sort are made by `vm::arch`.
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, GlobalValueData, InstBuilder, MemFlagsData, Signature, StackSlotData,
     StackSlotKind, Value, types,
@@ -67,7 +68,8 @@ pub(super) fn callback(
         sig.returns.push(AbiParam::new(POINTER));
         let exit = Exit::begin(b, vmctx);
         let trap = exit.call(b, sig, with_env, &[arg_vec, result_vec])[0];
-        let (newest, mut special) = exit.newest(b, trap);
+        let newest = exit.newest(b);
+        let mut special = trap;
         let results = room.address_after(b);
         for (i, ty) in ty.results().iter().enumerate() {
             let got = b.ins().uload8(POINTER, trusted, results, (i * SLOT + KIND) as i32);
@@ -103,8 +105,8 @@ pub(super) fn raw_callback(compiler: &Compiler, ty: &FuncType) -> Result<Templat
         sig.returns.push(AbiParam::new(POINTER));
         let exit = Exit::begin(b, params[0]);
         let trap = exit.call(b, sig, true, &[args, results])[0];
-        let after = exit.newest(b, trap);
-        exit.end(b, isa, after, trap, &room);
+        let newest = exit.newest(b);
+        exit.end(b, isa, (newest, trap), trap, &room);
     })?;
     with_frame_check(isa, ty, template)
 }
@@ -124,12 +126,12 @@ pub(super) fn import(
         let mut room = Room::new(b, ty, 0);
         room.values = Some(results);
         let null = b.ins().iconst(POINTER, 0);
-        let (newest, jumped) = exit.newest(b, None);
+        let newest = exit.newest(b);
         let trusted = MemFlagsData::trusted();
         // The newest entry is that which has been left, so its store is the function's.
-        leave_if(b, jumped, exit.finish);
         let store = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_STORE);
-        let waiting = b.ins().uload32(trusted, store, offset::STORE_TRAP_WAITING);
+        let waiting = b.ins().load(types::I32, trusted, store, offset::STORE_TRAP_WAITING);
+        let waiting = b.ins().icmp_imm_u(IntCC::NotEqual, waiting, 0);
         exit.end(b, isa, (newest, waiting), null, &room);
     })?;
     with_frame_check(isa, ty, template)
@@ -158,8 +160,7 @@ impl Exit {
         b.ins().stack_store(POINTER, vmctx, witness, Exit::CONTEXT);
         let fp = b.ins().get_frame_pointer(POINTER);
         set_witness(b, witness, fp);
-        let thread = hole(b, Hole::Thread);
-        let activation = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
+        let activation = hole(b, Hole::Activation);
         let outside = b.ins().stack_addr(POINTER, witness, 1);
         b.ins().store(trusted, outside, activation, offset::ACTIVATION_OUTSIDE);
         Exit { vmctx, witness, finish: cold_block(b) }
@@ -192,16 +193,16 @@ impl Exit {
         b.inst_results(call).to_vec()
     }
 
-    /// The newest activation after the call; and a value that is 0 if `trap` is and that activation
-    /// is the one which has been left: otherwise the host has jumped out of newer ones.
-    fn newest(&self, b: &mut FunctionBuilder, trap: impl Into<Option<Value>>) -> (Value, Value) {
+    /// The newest activation after the call. Goes on in `finish` if it is not the one that has been
+    /// left: then the host has jumped out of newer ones.
+    fn newest(&self, b: &mut FunctionBuilder) -> Value {
+        let newest = hole(b, Hole::Activation);
         let trusted = MemFlagsData::trusted();
-        let thread = hole(b, Hole::Thread);
-        let newest = b.ins().load(POINTER, trusted, thread, offset::THREAD_ACTIVATION);
         let outside = b.ins().load(POINTER, trusted, newest, offset::ACTIVATION_OUTSIDE);
         let ours = self.outside(b);
-        let jumped = b.ins().bxor(outside, ours);
-        (newest, trap.into().map_or(jumped, |trap| b.ins().bor(trap, jumped)))
+        let jumped = b.ins().icmp(IntCC::NotEqual, outside, ours);
+        leave_if(b, jumped, self.finish);
+        newest
     }
 
     /// Goes on in wasm with the results. If `special` is not 0 the runtime gets what was returned

@@ -74,8 +74,8 @@ pub fn fill(template: &Template) -> Vec<u8> {
         let (rex, register) = (place[0], place[1] & 7);
         assert!(rex & 0xfe == 0x48 && place[1] & 0xf8 == 0xb8, "a hole is an operand of movabs");
         match hole {
-            Hole::Thread => {
-                let field = thread_offset() + offset_of!(VMThread, this) as i32;
+            Hole::Activation => {
+                let field = thread_offset() + offset_of!(VMThread, activation) as i32;
                 // mov register, fs:[field], with a prefix that changes nothing but its length
                 place[..6].copy_from_slice(&[
                     0x66,
