@@ -43,7 +43,7 @@ NEED_TEST := $(NEED_CHECK) valgrind=valgrind pkg-config=pkg-config gzip=gzip
 NEED_GUESTS := clang=clang wasm-ld=lld wat2wasm=wabt
 
 .PHONY: all help lib debug order bench bench-driver bench-wasi bench-limits bench-wide bench-heap bench-throw bench-kernels headers check check-format \
-  check-lints check-rooms check-headers test test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
+  check-lints check-rooms check-headers test test-programs test-rust test-c test-valgrind fuzz fuzz-build fuzz-short fuzz-sizes soak \
   test-install spec demo guests guests-test guests-emscripten guests-wasm3 \
   install uninstall clean
 
@@ -101,7 +101,7 @@ check-headers: lib
 
 test: ## prove everything; the last line counts
 	@scripts/need.sh $(NEED_TEST)
-	@$(MAKE) --no-print-directory -j2 lib debug
+	@-$(MAKE) --no-print-directory -k -j2 lib test-programs
 	@scripts/test.sh \
 	  check "$(MAKE) --no-print-directory check" \
 	  rust "$(MAKE) --no-print-directory test-rust" \
@@ -114,6 +114,10 @@ test: ## prove everything; the last line counts
 	  c-lazy "TEST_COMPILATION=lazy TEST_TIER_UP_AFTER=2 tests-c/run.sh shared" \
 	  c-ahead "TEST_COMPILATION=ahead tests-c/run.sh shared" \
 	  c-valgrind "tests-c/run.sh valgrind"
+
+# Beside the library, of which a core alone makes the most.
+test-programs: debug
+	$(CARGO) test --quiet --no-run --lib --bins --examples --tests
 
 test-rust:
 	$(CARGO) test --lib --bins --examples $(addprefix --test ,$(RUST_TESTS))

@@ -96,11 +96,33 @@ static double call_pointer(void) {
   return best(call_pointed_at, &sum) * 1e9;
 }
 
+/* What no crossing can be faster than: a call with another one in it. */
+static int32_t (*volatile inner)(int32_t) = native_next;
+
+static __attribute__((noinline)) int32_t outer(int32_t value) {
+  int32_t result = inner(value);
+  // So that it is a call, and not a jump.
+  __asm__ volatile("" : "+r"(result));
+  return result;
+}
+
+static void call_nested(void* sum, size_t count) {
+  int32_t (*volatile pointer)(int32_t) = outer;
+  int32_t (*function)(int32_t) = pointer;
+  for (size_t i = 0; i < count; i++) *(int32_t*)sum = function(*(int32_t*)sum);
+}
+
+static double call_c(void) {
+  int32_t sum = 0;
+  return best(call_nested, &sum) * 1e9;
+}
+
 const measure_t call_measures[] = {
   {"call_add", "ns", "`wasm_func_call` of (i32, i32) → i32", call_add},
   {"call_empty", "ns", "`wasm_func_call` of () → ()", call_empty},
   {"callback", "ns", "host callback (i32) → i32, its loop included", callback},
   {"call_pointer", "ns", "call by a C function pointer, (i32, i32) → i32", call_pointer},
   {"call_import", "ns", "plain C import (i32) → i32, its loop included", call_import},
+  {"call_c", "ns", "in C alone: a call with another in it, by pointers", call_c},
   {0},
 };

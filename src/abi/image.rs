@@ -214,7 +214,7 @@ mod tests {
                 if func == 2 { 0x90 } else { FILL }
             );
         }
-        assert!(image.code.len() < 208 + 64 && image.code.len() % ALIGN == 0);
+        assert!(image.code.len() < 208 + 64 && image.code.len().is_multiple_of(ALIGN));
     }
 
     #[test]
