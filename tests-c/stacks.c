@@ -306,11 +306,20 @@ static void all_of_the_first_stack_counts(void) {
     check(getrlimit(RLIMIT_STACK, &limit) == 0);
     limit.rlim_cur = sizes[i];
     check(setrlimit(RLIMIT_STACK, &limit) == 0);
-    // Another thread would know the limit that the first has begun with.
+    // Threads know the limit that they have begun with.
     pid_t pid = fork();
     if (pid == 0) {
       depth_with_max_stack(&here);
-      on_thread(sizes[i], depth_with_max_stack, &there);
+      // A stack of its own: that of an earlier thread may be larger than asked for.
+      pthread_attr_t attributes;
+      pthread_t thread;
+      void* stack = aligned_alloc(4096, sizes[i]);
+      check(pthread_attr_init(&attributes) == 0);
+      check(pthread_attr_setstack(&attributes, stack, sizes[i]) == 0);
+      check(pthread_create(&thread, &attributes, depth_with_max_stack, &there) == 0);
+      check(pthread_join(thread, NULL) == 0);
+      pthread_attr_destroy(&attributes);
+      free(stack);
       // The rest of it is the host's: names, variables, the callers of this.
       check(here < there + there / 10 && here > there / 2);
       _exit(done());
