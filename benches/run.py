@@ -99,7 +99,7 @@ def main() -> None:
         text = f"### {title}\n\n" + table(rows, list(libraries))
         print(text, flush=True)
         sections.append(f"{text}\n![{title}](bench/{file}.svg)\n")
-        if document.WRITE:
+        if document.WRITE and not chosen:
             charts.draw(document.CHARTS / f"{file}.svg", title, rows)
     if document.WRITE and not chosen:
         document.renew("make bench", ROUNDS, "\n".join(sections))
