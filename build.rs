@@ -1,4 +1,5 @@
-//! Writes `include/*.h` with the feature `headers`, and sees to it that a new order of functions is linked.
+//! Writes `include/*.h` with the feature `headers`, and sees to it that a new order of functions is
+//! linked.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

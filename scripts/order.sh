@@ -23,6 +23,7 @@ traced() {
 valgrind --quiet --tool=none "$tenon" compile "$modules/tiny.wasm" -o "$work/artifact.wasm"
 traced "$driver" "$library" cold "$modules" "" ""
 traced "$driver" "$library" cold_artifact "$modules" "" "$work"
-traced "$tenon" run --no-cache --dir . "$modules/squeeze.wasm" c README.md
+cp README.md "$work"
+traced "$tenon" run --no-cache --dir "$work::/" "$modules/squeeze.wasm" c /README.md
 # Each name where it is first.
 awk '!seen[$0]++' "$work/order" >"$scripts/order.txt"

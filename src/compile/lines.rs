@@ -11,9 +11,11 @@ use crate::abi::image::{ALIGN, LINE};
 /// Bytes from where what a loop costs does not depend on its place.
 const LARGE: usize = 4 * LINE;
 
-/// How many loops around a loop count; each makes it this many times more frequent.
+/// How many loops around a loop count.
 const MOST_DEPTH: u32 = 6;
-const TURNS: u32 = 4;
+
+/// How many times more often a loop runs for each of them.
+const TURNS: u64 = 4;
 
 /// Bytes after the beginning of a line where the function begins best, if it matters.
 pub(super) fn place(code: &CompiledCode) -> Option<u8> {
@@ -21,13 +23,13 @@ pub(super) fn place(code: &CompiledCode) -> Option<u8> {
     if innermost.is_empty() {
         return None;
     }
-    let cost = |place: &usize| -> u32 {
+    let cost = |place: &usize| -> u64 {
         let lines = |(start, end, depth): &(usize, usize, u32)| {
             let (start, end) = (place + start, place + end);
             let too_many = end.div_ceil(LINE) - start / LINE - (end - start).div_ceil(LINE);
             // One line more is worse for a loop of few.
             let share = too_many * LARGE / (end - start).next_multiple_of(LINE);
-            TURNS.pow(*depth) * share as u32
+            TURNS.pow(*depth) * share as u64
         };
         innermost.iter().map(lines).sum()
     };

@@ -322,19 +322,27 @@ pub fn stack_bounds() -> Option<Range<usize>> {
 /// `pthread_getattr_np` reads `/proc/self/maps` to find it, which takes longer than the compiling of
 /// a small module, and longest in large processes.
 fn first_stack() -> Option<Range<usize>> {
-    /// Linux leaves this much address space for the stack, even if the limit was lower when the
-    /// process began: the least of `mmap_base` in `arch/x86/mm/mmap.c`, and half of it as a reserve.
-    const SURELY_FREE: usize = 64 << 20;
-    // SAFETY: none of the calls has a precondition; the limit is written to a local.
-    let (name, limit) = unsafe {
-        let mut limit: libc::rlimit = mem::zeroed();
-        if libc::gettid() != libc::getpid() || libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0
+    unsafe extern "C" {
+        fn pthread_getattr_default_np(attributes: *mut libc::pthread_attr_t) -> libc::c_int;
+    }
+    // SAFETY: what is written to are locals; the attributes are initialized when the result is 0,
+    // and destroyed once.
+    let (name, limit, first_limit) = unsafe {
+        let (mut limit, mut attributes) = mem::zeroed::<(libc::rlimit, libc::pthread_attr_t)>();
+        if libc::gettid() != libc::getpid()
+            || libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0
+            || pthread_getattr_default_np(&mut attributes) != 0
         {
             return None;
         }
-        (libc::getauxval(libc::AT_EXECFN) as usize, limit.rlim_cur)
+        let mut size = 0;
+        libc::pthread_attr_getstacksize(&attributes, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        (libc::getauxval(libc::AT_EXECFN) as usize, limit.rlim_cur, size)
     };
-    let limit = usize::try_from(limit).ok().filter(|limit| *limit <= SURELY_FREE)?;
+    // What threads get is the limit with which the process began. Linux keeps that much free below
+    // the stack (`mmap_base` in `arch/x86/mm/mmap.c`); beyond, something may be mapped.
+    let limit = usize::try_from(limit).ok().filter(|limit| *limit <= first_limit)?;
     // The name of the program is the last thing on the stack (`fs/exec.c`), and shorter than a page.
     let end = name.checked_next_multiple_of(page_size())?;
     let start = (end + page_size()).checked_sub(limit)?;
@@ -582,6 +590,7 @@ mod tests {
         let bounds = stack_bounds().unwrap();
         assert!(bounds.contains(&(ptr::from_ref(&local) as usize)));
     }
+
     #[test]
     fn the_first_stack_is_no_other_thread_s() {
         let elsewhere = std::thread::spawn(|| (first_stack(), thread_stack(), stack_bounds()));
