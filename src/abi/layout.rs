@@ -70,6 +70,10 @@ pub struct VMStore {
     pub heap_end: u32,
     /// Where the engine's table of types is, by [`VMType::slot`]. It is replaced when it grows.
     pub types: *const AtomicPtr<*const VMType>,
+    /// What [`stack_limit`](VMStore::stack_limit) was set for, if by a direct entry: its stack pointer,
+    /// combined with the thread's [`mark`](VMThread::mark) by exclusive or. 0 if the limit may be
+    /// another.
+    pub entered_from: usize,
     /// The newest entry into the store.
     pub innermost: AtomicPtr<VMActivation>,
     /// Bytes of stack that wasm may use, counted from where the host enters it.
@@ -123,18 +127,19 @@ pub const DIRECT_ENTRY_STACK: usize = 4096;
 /// What compiled code knows of a thread.
 #[repr(C)]
 pub struct VMThread {
-    /// Its own address; null until the thread has been prepared for entries.
-    pub this: *mut VMThread,
-    /// The newest entry on this thread.
+    /// The newest entry on this thread. If there is none it is `outermost`, which is then not in use.
     pub activation: *mut VMActivation,
-    /// The activation of an entry that no other is around. It is there if `this` is.
+    /// The activation of an entry that no other is around; null until the thread has been prepared
+    /// for entries.
     pub outermost: *mut VMActivation,
     /// The lowest address that wasm's stack pointer may have on the thread's own stack.
     pub floor: usize,
     /// The lowest stack pointer with which entries may be direct: they need some stack themselves.
     pub direct_floor: usize,
-    /// Bytes from there to the end of the thread's own stack.
+    /// Bytes from there to the end of the thread's own stack; 0 if the system does not tell.
     pub direct_span: usize,
+    /// What no other thread has, with the highest bit set; 0 if the thread has not been prepared.
+    pub mark: usize,
 }
 
 /// One entry into wasm. Traps resume at what the entry trampoline has noted here.
@@ -144,7 +149,8 @@ pub struct VMActivation {
     pub resume_pc: usize,
     /// The stack pointer there.
     pub resume_sp: usize,
-    /// The frame pointer there; also the frame at which a walk over wasm frames ends.
+    /// The frame pointer there; also the frame at which a walk over wasm frames ends. 0 if the
+    /// activation is not in use.
     pub resume_fp: usize,
     /// The store that was entered.
     pub store: *const VMStore,

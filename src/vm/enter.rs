@@ -115,6 +115,12 @@ const HOST_RESERVE: usize = 128 << 10;
 /// have at most 1000 parameters and as many results.
 const LARGEST_TRAMPOLINE_FRAME: usize = 1 << 16;
 
+/// The mark of a thread with this number: no two are the same, and what tells them apart is not what tells
+/// addresses of stacks apart.
+fn mark(number: usize) -> usize {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << (usize::BITS - 1)
+}
+
 /// What wasm may use of a stack whose bounds are not known: one that the embedder switches to.
 const UNKNOWN_STACK: usize = 32 << 10;
 
@@ -145,6 +151,12 @@ impl Activation {
         self.vm.outside = witness.cast();
     }
 
+    /// Notes that the activation is not in use any more.
+    fn end(&mut self) {
+        self.vm.witness = ptr::null();
+        self.vm.resume_fp = 0;
+    }
+
     /// Where a trampoline that calls the host has left wasm: program counter and frame pointer. None
     /// if no such trampoline is running.
     ///
@@ -173,13 +185,17 @@ impl Thread {
         Some(self.stack_low..self.stack_high)
     }
 
-    /// The newest entry on this thread.
+    /// The newest entry on this thread, null if there is none.
     pub(super) fn activation(&self) -> *mut Activation {
-        self.vm.activation.cast()
+        // SAFETY: a thread's activations live as long as the thread.
+        let newest = unsafe { self.vm.activation.as_ref() };
+        let in_use = newest.is_some_and(|newest| newest.resume_fp != 0);
+        if in_use { self.vm.activation.cast() } else { ptr::null_mut() }
     }
 
     fn set_activation(&mut self, activation: *mut Activation) {
-        self.vm.activation = activation.cast();
+        let none = activation.is_null();
+        self.vm.activation = if none { self.vm.outermost } else { activation.cast() };
     }
 
     /// The lowest address that wasm's stack pointer may have on this thread, `sp` being the
@@ -240,14 +256,15 @@ impl Thread {
                 let abandoned = &mut *self.activation();
                 abandoned.raised = None;
                 abandoned.set_outside(ptr::null());
-                abandoned.vm.witness = ptr::null();
+                abandoned.end();
                 self.set_activation(abandoned.previous);
                 let Some(store) = abandoned.store() else { continue };
                 let outer = newest_in(self.activation(), store);
                 store.set_innermost(outer);
                 // Of an entry that no other was around nobody has noted these, and nobody needs them.
                 ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
-                (*store.vm()).stack_limit = abandoned.previous_limit;
+                ((*store.vm()).stack_limit, (*store.vm()).entered_from) =
+                    (abandoned.previous_limit, 0);
                 if outer.is_null() {
                     orphans.extend(store.is_orphaned().then_some(ptr::from_ref(store)));
                 }
@@ -398,12 +415,11 @@ fn prepare(thread: &mut Thread, signals: bool) {
         thread.vm.direct_floor = thread.vm.floor + DIRECT_ENTRY_STACK;
         thread.vm.direct_span = stack.end.saturating_sub(thread.vm.direct_floor);
     }
-    if thread.vm.outermost.is_null() {
-        thread.vm.outermost = new_activation().cast();
-    }
+    thread.vm.outermost = new_activation().cast();
     if !thread.vm.outermost.is_null() {
-        thread.vm.this = &mut thread.vm;
+        thread.vm.mark = mark(thread_number());
     }
+    thread.set_activation(ptr::null_mut());
     sys::at_thread_exit(release);
     if signals && thread.alternate_stack.is_null() {
         let stack = sys::AlternateStack::install();
@@ -420,7 +436,7 @@ fn release() {
     unsafe {
         forget_abandoned(ptr::null_mut());
         let thread = &mut *arch::thread();
-        thread.vm.this = ptr::null_mut();
+        thread.vm.mark = 0;
         let first = std::mem::replace(&mut thread.vm.outermost, ptr::null_mut());
         let mut next: *mut Activation = first.cast();
         while !next.is_null() {
@@ -467,7 +483,7 @@ pub unsafe fn enter(
     };
     // SAFETY: nobody else touches this thread's block while this runs.
     let thread = unsafe { &mut *arch::thread() };
-    if thread.vm.this.is_null() {
+    if thread.vm.outermost.is_null() {
         prepare(thread, store.config.memory.signals);
     }
     let witness = Witness::new();
@@ -515,6 +531,8 @@ pub unsafe fn enter(
         new.left_at = (vm.exit_pc, vm.exit_fp);
         new.previous_limit = previous_limit;
         new.vm.witness = witness.begin().cast();
+        // In use from now on; the trampoline writes what it is.
+        new.vm.resume_fp = sp;
         new.set_outside(ptr::null());
     }
     thread.set_activation(activation);
@@ -529,7 +547,7 @@ pub unsafe fn enter(
     drop(witness);
     // SAFETY: wasm has been left; this frame is the activation's only user again.
     let activation = unsafe { &mut *activation };
-    activation.vm.witness = ptr::null();
+    activation.end();
     // SAFETY: as above; the code that ran may have used the block through its own reference.
     let thread = unsafe { &mut *arch::thread() };
     store.set_innermost(activation.previous_in_store);
@@ -656,8 +674,8 @@ pub(super) fn unwind(raised: Box<Raised>) -> ! {
         if activation.is_direct() {
             let store = activation.store().expect("the store whose code runs is there");
             store.set_innermost(ptr::null_mut());
-            thread.set_activation(ptr::null_mut());
             let fp = activation.vm.resume_fp;
+            activation.end();
             let end = match arch::direct::entry_at(fp) {
                 Entry::Array => (*store.vm()).end_array_call as *const u8,
                 Entry::Pointer => call_trapped as *const u8,

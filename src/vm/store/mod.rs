@@ -293,6 +293,7 @@ impl Store {
             heap_next: 0,
             heap_end: 0,
             types: config.types.as_vm(),
+            entered_from: 0,
             innermost: AtomicPtr::new(ptr::null_mut()),
             max_stack: config.max_stack.min(isize::MAX as usize),
             unusual: if config.max_stack < DIRECT_ENTRY_STACK { SMALL_STACK } else { 0 },

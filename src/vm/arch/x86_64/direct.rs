@@ -196,13 +196,13 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
         code.bytes(&[kind(*ty)]);
         code.jump(NOT_EQUAL, Label::Unusual);
     }
-    code.begin_entry(store, R11, frame);
+    code.begin_entry(store, R11);
     code.save(Entry::Array, R11);
     if !results.is_empty() {
         code.push(results_at);
         code.add_rsp(-8);
     }
-    code.note_entry(store, R11);
+    code.note_entry(store);
 
     code.reserve_stack(on_stack);
     code.move_register(RAX, func);
@@ -242,9 +242,8 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
         code.memory(&[], false, &[0xc6], 0, R11, i * SLOT + KIND);
         code.bytes(&[kind(*ty)]);
     }
-    code.load_thread(RDX);
-    code.load_word(RCX, RDX, offset_of!(VMThread, outermost));
-    code.load_word(RCX, RCX, offset_of!(VMActivation, store));
+    code.thread(&[0x8b], RDX, offset_of!(VMThread, outermost));
+    code.load_word(store, RDX, offset_of!(VMActivation, store));
     code.end_entry(store, RDX);
     code.clear(RAX);
     code.end_frame(frame);
@@ -256,6 +255,8 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
         code.clear(register);
     }
     code.go_on_in_end(store, entered::CLEANUP);
+
+    code.settle(store, R11, frame);
 
     code.bind(Label::Unusual);
     code.pop(RBP);
@@ -286,9 +287,9 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
 
     code.begin_frame();
     code.move_address(store, its_store);
-    code.begin_entry(store, R10, frame);
+    code.begin_entry(store, R10);
     code.save(Entry::Pointer, R10);
-    code.note_entry(store, R10);
+    code.note_entry(store);
     code.reserve_stack(on_stack);
     // Backwards: each integer moves to the place of the next.
     for (given, place) in given.iter().zip(&args).rev() {
@@ -307,7 +308,7 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
     code.load_word(RDI, R10, offset_of!(VMFuncRef, vmctx));
     code.call_memory(R10, offset_of!(VMFuncRef, code));
     code.move_address(store, its_store);
-    code.load_thread(RDX);
+    code.thread(&[0x8b], RDX, offset_of!(VMThread, outermost));
     code.end_entry(store, RDX);
     code.end_frame(frame);
     code.ret();
@@ -316,6 +317,8 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
     code.end_frame(frame);
     code.move_register(RDI, RAX);
     code.jump_memory(store, offset_of!(VMStore, call_ended));
+
+    code.settle(store, R10, frame);
 
     code.bind(Label::Unusual);
     let args_size = array_size(given.len()).next_multiple_of(16);
@@ -371,6 +374,8 @@ enum Label {
     Unusual,
     /// The function has returned, and something is to be done.
     Cleanup,
+    /// The stack limit is that of entries from elsewhere.
+    Settle,
 }
 
 /// Code in the making.
@@ -379,6 +384,8 @@ struct Code {
     bytes: Vec<u8>,
     /// Displacements of jumps, and where these lead.
     jumps: Vec<(usize, Label)>,
+    /// Where the stack limit is right.
+    settled: usize,
 }
 
 impl Code {
@@ -560,62 +567,79 @@ impl Code {
         self.jump(EQUAL, Label::Unusual);
     }
 
-    /// The thread's block; null until it has been prepared for entries.
-    fn load_thread(&mut self, to: u8) {
-        // mov to, fs:[…]
-        let field = thread_offset() + offset_of!(VMThread, this) as i32;
+    /// An instruction with a register, or what stands in its place, and a word of the thread's block.
+    fn thread(&mut self, op: &[u8], reg: u8, field: usize) {
+        let field = thread_offset() + field as i32;
+        // fs:[…]
         self.bytes(&[0x64]);
-        self.rex(true, to, 0);
-        self.bytes(&[0x8b, 0x04 | (to & 7) << 3, 0x25]);
+        self.rex(true, reg, 0);
+        self.bytes(op);
+        self.bytes(&[0x04 | (reg & 7) << 3, 0x25]);
         self.bytes(&field.to_le_bytes());
     }
 
-    /// Goes on elsewhere if the runtime has to look at something before wasm is entered; sets the
-    /// stack limit. The stack pointer is where it will be after `frame` bytes. The thread is in
-    /// `rax` then.
-    fn begin_entry(&mut self, store: u8, scratch: u8, frame: usize) {
-        self.load_thread(RAX);
-        self.test(RAX);
-        self.jump(EQUAL, Label::Unusual);
+    /// Goes on elsewhere if the runtime has to look at something before wasm is entered, and sees to
+    /// the stack limit. The thread's activation for such entries is in `rax` then.
+    fn begin_entry(&mut self, store: u8, scratch: u8) {
+        self.move_register(scratch, RSP);
+        self.thread(&[0x33], scratch, offset_of!(VMThread, mark));
+        self.memory(&[], true, &[0x3b], scratch, store, offset_of!(VMStore, entered_from));
+        self.jump(NOT_EQUAL, Label::Settle);
+        self.settled = self.bytes.len();
         // Another entry on this thread or into this store, or anything else.
-        self.load_word(scratch, RAX, offset_of!(VMThread, activation));
+        self.thread(&[0x8b], RAX, offset_of!(VMThread, outermost));
+        self.check_idle(store, scratch);
+    }
+
+    fn check_idle(&mut self, store: u8, scratch: u8) {
+        self.load_word(scratch, RAX, offset_of!(VMActivation, resume_fp));
         self.memory(&[], true, &[0x0b], scratch, store, offset_of!(VMStore, innermost));
         self.memory(&[], true, &[0x0b], scratch, store, offset_of!(VMStore, unusual));
         self.jump(NOT_EQUAL, Label::Unusual);
+    }
+
+    /// Sets the stack limit for entries with this stack pointer, if the runtime need not look at
+    /// anything; then goes on in the entry.
+    fn settle(&mut self, store: u8, scratch: u8, frame: usize) {
+        self.bind(Label::Settle);
+        self.thread(&[0x8b], RAX, offset_of!(VMThread, outermost));
+        self.test(RAX);
+        self.jump(EQUAL, Label::Unusual);
+        self.check_idle(store, scratch);
         // The stack has to be the thread's own, and to have room for this frame and the callee's
         // arguments; what the callee needs itself it compares with the limit.
         self.move_register(scratch, RSP);
-        self.memory(&[], true, &[0x2b], scratch, RAX, offset_of!(VMThread, direct_floor));
-        self.memory(&[], true, &[0x3b], scratch, RAX, offset_of!(VMThread, direct_span));
+        self.thread(&[0x2b], scratch, offset_of!(VMThread, direct_floor));
+        self.thread(&[0x3b], scratch, offset_of!(VMThread, direct_span));
         self.jump(NOT_BELOW, Label::Unusual);
-        // lea scratch, [rsp - frame]; sub, cmp, cmovl: the larger of both limits
-        self.memory_at(&[], true, &[0x8d], scratch, RSP, -(frame as i32));
-        self.memory(&[], true, &[0x2b], scratch, store, offset_of!(VMStore, max_stack));
-        self.memory(&[], true, &[0x3b], scratch, RAX, offset_of!(VMThread, floor));
-        self.memory(&[], true, &[0x0f, 0x4c], scratch, RAX, offset_of!(VMThread, floor));
-        self.store(true, scratch, store, offset_of!(VMStore, stack_limit));
+        // lea rax, [rsp - frame]; sub, cmp, cmovl: the larger of both limits
+        self.memory_at(&[], true, &[0x8d], RAX, RSP, -(frame as i32));
+        self.memory(&[], true, &[0x2b], RAX, store, offset_of!(VMStore, max_stack));
+        self.thread(&[0x3b], RAX, offset_of!(VMThread, floor));
+        self.thread(&[0x0f, 0x4c], RAX, offset_of!(VMThread, floor));
+        self.store(true, RAX, store, offset_of!(VMStore, stack_limit));
+        self.move_register(scratch, RSP);
+        self.thread(&[0x33], scratch, offset_of!(VMThread, mark));
+        self.store(true, scratch, store, offset_of!(VMStore, entered_from));
+        self.bytes(&[0xe9]);
+        let displacement = self.settled.wrapping_sub(self.bytes.len() + 4) as u32;
+        self.bytes(&displacement.to_le_bytes());
     }
 
-    /// Notes that wasm is entered. The thread is in `rax`.
-    fn note_entry(&mut self, store: u8, scratch: u8) {
-        self.load_word(scratch, RAX, offset_of!(VMThread, outermost));
-        self.store(true, RBP, scratch, offset_of!(VMActivation, resume_fp));
-        // Most often it is the same as before, and reading costs less than writing.
-        self.memory(&[], true, &[0x3b], store, scratch, offset_of!(VMActivation, store));
-        let same = self.jump_short(EQUAL);
-        self.store(true, store, scratch, offset_of!(VMActivation, store));
-        self.land(same);
-        self.store(true, scratch, RAX, offset_of!(VMThread, activation));
-        self.store(true, scratch, store, offset_of!(VMStore, innermost));
+    /// Notes that wasm is entered. The activation is in `rax`.
+    fn note_entry(&mut self, store: u8) {
+        // In this order: from a thread's newest entry a store can be told what it has lost, should a
+        // signal handler jump out of here, but not the other way round.
+        self.store(true, store, RAX, offset_of!(VMActivation, store));
+        self.store(true, RBP, RAX, offset_of!(VMActivation, resume_fp));
+        self.store(true, RAX, store, offset_of!(VMStore, innermost));
     }
 
     /// Notes that the entry is over; goes on elsewhere if there is something to be done then. The
     /// witness may go on saying what it does: nothing refers to it.
-    fn end_entry(&mut self, store: u8, thread: u8) {
-        // In this order: from a thread's newest entry a store can be told what it has lost, should a
-        // signal handler jump out of here, but not the other way round.
+    fn end_entry(&mut self, store: u8, activation: u8) {
         self.clear_word(store, offset_of!(VMStore, innermost));
-        self.clear_word(thread, offset_of!(VMThread, activation));
+        self.clear_word(activation, offset_of!(VMActivation, resume_fp));
         self.compare_word(store, offset_of!(VMStore, unusual), 0);
         self.jump(NOT_EQUAL, Label::Cleanup);
     }
