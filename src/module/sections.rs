@@ -183,11 +183,13 @@ pub(super) fn collect(info: &mut ModuleInfo, payload: Payload) -> Result<(), Par
                 };
                 let (ty, items) = match element.items {
                     RawItems::Functions(section) => {
-                        let funcs: Result<Box<[_]>, _> =
-                            section.into_iter().map(|f| f.map(FuncIndex::from_u32)).collect();
-                        let funcs = funcs?;
-                        funcs.iter().for_each(|func| info.declare_func_ref(*func));
-                        (RefType::FUNC, ElementItems::Funcs(funcs))
+                        let mut funcs = Vec::with_capacity(section.count() as usize);
+                        for func in section {
+                            let func = FuncIndex::from_u32(func?);
+                            info.declare_func_ref(func);
+                            funcs.push(func);
+                        }
+                        (RefType::FUNC, ElementItems::Funcs(funcs.into_boxed_slice()))
                     }
                     RawItems::Expressions(ty, section) => {
                         let exprs: Result<Box<[_]>, ParseError> =

@@ -176,6 +176,7 @@ struct Group {
     types: Box<[Type]>,
     /// What it is found by: its definitions with places in the group for its own types.
     key: Box<[SubType]>,
+    hash: u64,
     /// The groups that its definitions name.
     _uses: Vec<Arc<Group>>,
     registry: Arc<Registry>,
@@ -424,7 +425,7 @@ impl Types {
             known.fill_slot(ty.slot(), ty.as_vm());
         }
         let registry = self.0.clone();
-        let group = Arc::new(Group { first, types, key, _uses: uses, registry });
+        let group = Arc::new(Group { first, types, key, hash, _uses: uses, registry });
         known.by_hash.entry(hash).or_default().push(Arc::downgrade(&group));
         known.by_number.insert(first, Arc::downgrade(&group));
         Ok(group)
@@ -505,18 +506,17 @@ impl Registry {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let hash = self.registry.hasher.hash_one(&self.key);
         let mut known = self.registry.lock();
         known.by_number.remove(&self.first);
         for ty in &self.types {
             known.fill_slot(ty.slot(), ptr::null());
             known.free_slots.push(ty.slot());
         }
-        if let Some(bucket) = known.by_hash.get_mut(&hash) {
+        if let Some(bucket) = known.by_hash.get_mut(&self.hash) {
             // The entry of this one, and whichever else is gone; one that has been made anew stays.
             bucket.retain(|group| group.strong_count() > 0);
             if bucket.is_empty() {
-                known.by_hash.remove(&hash);
+                known.by_hash.remove(&self.hash);
             }
         }
     }
