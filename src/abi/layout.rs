@@ -49,15 +49,28 @@ pub struct VMHostContext {
     pub env: *mut c_void,
 }
 
+/// Where wasm was left.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug)]
+pub struct VMExit {
+    /// Frame pointer of the wasm function that called out.
+    pub fp: usize,
+    /// Return address into it.
+    pub pc: usize,
+    /// Where the return address lies, if the code of a [`VMHostContext`] has gone on in its C function;
+    /// 0 if none has since the entry. Libcalls and other trampolines leave it as it is.
+    pub sp: usize,
+    /// That context.
+    pub callee: *mut VMHostContext,
+}
+
 /// What compiled code knows of a store.
 #[repr(C)]
 pub struct VMStore {
     /// The lowest address that the stack pointer of compiled code may have.
     pub stack_limit: usize,
-    /// Frame pointer of the wasm function that called out last.
-    pub exit_fp: usize,
-    /// Return address into the wasm function that called out last.
-    pub exit_pc: usize,
+    /// Where wasm was left last.
+    pub exit: VMExit,
     /// The word that is not 0 when execution has to end.
     pub interrupt: *const AtomicU32,
     /// What code may still consume; nothing is left at 0 and below.
@@ -162,7 +175,8 @@ pub struct VMActivation {
     /// The witness in the frame of the call that wasm has made to the host; null while wasm runs,
     /// and in an activation that is not in use. If 1 is added, the frame is that of a trampoline,
     /// and its witness says the frame's pointer: by that is known where wasm was left, and
-    /// [`VMStore::exit_fp`] and [`VMStore::exit_pc`] say nothing.
+    /// [`VMStore::exit`] says nothing. Null also while a C function runs in which the code of its
+    /// context has gone on: [`VMExit::sp`] tells.
     pub outside: *const usize,
 }
 
@@ -316,10 +330,10 @@ pub mod offset {
     pub const HOST_ENV: i32 = offset_of!(VMHostContext, env) as i32;
     /// [`VMStore::stack_limit`].
     pub const STORE_STACK_LIMIT: i32 = offset_of!(VMStore, stack_limit) as i32;
-    /// [`VMStore::exit_fp`].
-    pub const STORE_EXIT_FP: i32 = offset_of!(VMStore, exit_fp) as i32;
-    /// [`VMStore::exit_pc`].
-    pub const STORE_EXIT_PC: i32 = offset_of!(VMStore, exit_pc) as i32;
+    /// [`VMExit::fp`] in [`VMStore::exit`].
+    pub const STORE_EXIT_FP: i32 = offset_of!(VMStore, exit.fp) as i32;
+    /// [`VMExit::pc`] in [`VMStore::exit`].
+    pub const STORE_EXIT_PC: i32 = offset_of!(VMStore, exit.pc) as i32;
     /// [`VMStore::interrupt`].
     pub const STORE_INTERRUPT: i32 = offset_of!(VMStore, interrupt) as i32;
     /// [`VMStore::fuel`].

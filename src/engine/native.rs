@@ -124,7 +124,7 @@ impl Store {
         // SAFETY: the word lives as long as the store.
         if unsafe { *self.trap_waiting() } == 0 {
             let cause = Cause::Host(trap.into_host_error());
-            self.vm().set_waiting(Some(Box::new(Raised { cause, frames: Vec::new() })));
+            self.vm().put_waiting(Box::new(Raised { cause, frames: Vec::new() }));
         }
     }
 

@@ -25,7 +25,8 @@ use super::sys;
 use super::trap::{self, Frame, Start};
 use super::types::Type;
 use crate::abi::layout::{
-    DIRECT_ENTRY_STACK, VMActivation, VMFuncRef, VMStore, VMThread, VMVector, WITNESS, entered,
+    DIRECT_ENTRY_STACK, VMActivation, VMExit, VMFuncRef, VMStore, VMThread, VMVector, WITNESS,
+    entered,
 };
 use crate::wasm::TrapCode;
 
@@ -57,8 +58,8 @@ pub struct Activation {
     deeper: *mut Activation,
     /// The entry before, into this store.
     pub(super) previous_in_store: *mut Activation,
-    /// Where the store was left last before this entry: program counter and frame pointer.
-    pub(super) left_at: (usize, usize),
+    /// Where the store was left last before this entry.
+    pub(super) left_at: VMExit,
     previous_limit: usize,
     /// Why execution has resumed at the trampoline's exit.
     pub(super) raised: Option<Box<Raised>>,
@@ -219,8 +220,74 @@ impl Thread {
         // SAFETY: the caller's contract.
         let activation = unsafe { &*activation };
         let (inside, outside) = (activation.witness(), activation.vm.outside.cast::<Witness>());
-        // Wasm that runs enters nothing.
-        outside.is_null() || [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
+        if outside.is_null() {
+            // Wasm that runs enters nothing.
+            return self.is_gone(inside, here) || !self.has_gone_on_in_c(activation, here);
+        }
+        [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
+    }
+
+    /// Where wasm of the entry was left last.
+    ///
+    /// # Safety
+    ///
+    /// The activation is one of this thread's, and in use.
+    unsafe fn exit_of(&self, activation: *const Activation) -> VMExit {
+        // SAFETY: the caller's contract; activations forget a store that is dropped.
+        unsafe {
+            let store = (*activation).vm.store;
+            let Some(vm) = store.as_ref() else { return VMExit::default() };
+            let mut exit = vm.exit;
+            // A newer entry into the store has noted what was there.
+            let mut newer = self.activation().cast_const();
+            while newer != activation {
+                if (*newer).vm.store == store {
+                    exit = (*newer).left_at;
+                }
+                newer = (*newer).previous;
+            }
+            exit
+        }
+    }
+
+    /// Whether wasm of the entry has called a C function in which the code of its context has gone on,
+    /// as far as can be known.
+    fn has_gone_on_in_c(&self, activation: &Activation, here: *const Witness) -> bool {
+        // SAFETY: the activation is one of this thread's.
+        let exit = unsafe { self.exit_of(activation) };
+        let stack = self.stack_low..self.stack_high;
+        if exit.sp == 0 || ![exit.sp, here.addr()].iter().all(|at| stack.contains(at)) {
+            return exit.sp != 0;
+        }
+        let slot = exit.sp as *const usize;
+        // SAFETY: what lies above the current frame on its stack can be read.
+        exit.sp > here.addr()
+            && [exit.pc, arch::return_place()].contains(&unsafe { slot.read_volatile() })
+    }
+
+    /// If wasm of the newest entry has called a C function in which the code of its context has gone
+    /// on, has that function return by way of [`leave::returned`](super::leave::returned).
+    fn look_at_return(&self) {
+        let activation = self.activation();
+        // SAFETY: a thread's activations live as long as the thread.
+        let Some(newest) = (unsafe { activation.as_ref() }) else { return };
+        if !newest.vm.outside.is_null() {
+            return;
+        }
+        // SAFETY: as above.
+        let exit = unsafe { self.exit_of(activation) };
+        let slot = exit.sp as *mut usize;
+        // What runs on another stack may have been left for good, and the stack with it.
+        let is_ours = (self.stack_low..self.stack_high).contains(&exit.sp);
+        if exit.sp == 0 || !is_ours && !sys::is_mapped(exit.sp) {
+            return;
+        }
+        // SAFETY: it can be read; if the return address is there, that is what it is.
+        unsafe {
+            if slot.read_volatile() == exit.pc {
+                slot.write_volatile(arch::return_place());
+            }
+        }
     }
 
     /// Whether the frame that a witness lies in is gone.
@@ -262,7 +329,7 @@ impl Thread {
                 let outer = newest_in(self.activation(), store);
                 store.set_innermost(outer);
                 // Of an entry that no other was around nobody has noted these, and nobody needs them.
-                ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = abandoned.left_at;
+                (*store.vm()).exit = abandoned.left_at;
                 ((*store.vm()).stack_limit, (*store.vm()).entered_from) =
                     (abandoned.previous_limit, 0);
                 if outer.is_null() {
@@ -493,6 +560,8 @@ pub unsafe fn enter(
     }
     // SAFETY: as above; the embedder's code may have run.
     let thread = unsafe { &mut *arch::thread() };
+    // It may be left by a jump, or a trap may wait then.
+    thread.look_at_return();
     let innermost = store.innermost();
     if !innermost.is_null() && newest_in(thread.activation(), store) != innermost {
         let message = "the store is in use by another thread";
@@ -528,7 +597,8 @@ pub unsafe fn enter(
         new.vm.floor = floor;
         new.previous = thread.activation();
         new.previous_in_store = innermost;
-        new.left_at = (vm.exit_pc, vm.exit_fp);
+        new.left_at = vm.exit;
+        vm.exit.sp = 0;
         new.previous_limit = previous_limit;
         new.vm.witness = witness.begin().cast();
         // In use from now on; the trampoline writes what it is.
@@ -554,7 +624,7 @@ pub unsafe fn enter(
     thread.set_activation(activation.previous);
     // SAFETY: only this thread uses the store.
     let vm = unsafe { &mut *store.vm() };
-    (vm.exit_pc, vm.exit_fp) = activation.left_at;
+    vm.exit = activation.left_at;
     vm.stack_limit = activation.previous_limit;
     if waiting.is_some() {
         store.set_waiting(waiting);
@@ -630,6 +700,32 @@ pub unsafe fn direct_entry<'a>() -> (&'a Store, Option<Box<Raised>>) {
     // SAFETY: direct entries use this activation, which lives as long as the thread.
     let activation = unsafe { &mut *(*arch::thread()).vm.outermost.cast::<Activation>() };
     (activation.store().expect("it is there until it is left"), activation.raised.take())
+}
+
+/// Has what waits in the store looked at when the C function returns that wasm has called on this
+/// thread, if one has.
+pub(super) fn look_at_return() {
+    forget_jumped_over();
+    // SAFETY: nobody changes this thread's block meanwhile.
+    unsafe { (*arch::thread()).look_at_return() };
+}
+
+/// The current thread's entry whose wasm has called the C function that returns to `slot`: newer entries
+/// may be there, which it has jumped out of.
+///
+/// # Safety
+///
+/// There is one.
+pub(super) unsafe fn left_by_jump(slot: usize) -> *mut Activation {
+    // SAFETY: a thread's activations live as long as the thread, and one has noted this.
+    unsafe {
+        let thread = &*arch::thread();
+        let mut activation = thread.activation();
+        while !(*activation).vm.outside.is_null() || thread.exit_of(activation).sp != slot {
+            activation = (*activation).previous;
+        }
+        activation
+    }
 }
 
 /// The current thread's entry in which the trampoline has called the host whose witness is at

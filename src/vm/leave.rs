@@ -11,14 +11,14 @@ use super::arch;
 use super::code::CodeSpace;
 use super::context::Instance;
 use super::enter::{self, Cause, Raised, Witness, unwind};
-use super::libcalls;
+use super::libcalls::{self, raw::raise_host_error};
 use super::refs::context_node;
 use super::signature::Signature;
 use super::store::{EntityKind, Handle, Node, NodeKind, Store, leak};
 use super::trap::{self, Start};
 use super::types::TypeRef;
 use crate::abi::code::Crossing;
-use crate::abi::layout::{HOST_MAGIC, VMContext, VMFuncRef, VMHostContext};
+use crate::abi::layout::{HOST_MAGIC, VMContext, VMExit, VMFuncRef, VMHostContext};
 use crate::wasm::DefinedFuncIndex;
 
 /// An error of the embedder's; it passes through wasm as it is.
@@ -221,8 +221,30 @@ unsafe fn take_over(store: &Store, left: *const Witness) {
             enter::forget_abandoned(activation);
         }
         if let Some((pc, fp)) = (*activation).left_by_trampoline() {
-            ((*store.vm()).exit_pc, (*store.vm()).exit_fp) = (pc, fp);
+            ((*store.vm()).exit.pc, (*store.vm()).exit.fp) = (pc, fp);
         }
+    }
+}
+
+/// Looks at what has come up while a C function ran in which the code of its context has gone on. Its
+/// return address should lie at `slot`; the address where wasm goes on, unless execution ends.
+pub(super) unsafe extern "C" fn returned(slot: usize) -> usize {
+    // SAFETY: the entry whose wasm has called is running, so its store is there, and what it has
+    // called is kept at least until then.
+    unsafe {
+        let activation = enter::left_by_jump(slot);
+        if (*arch::thread()).activation() != activation {
+            enter::forget_abandoned(activation);
+        }
+        let vm = (*activation).vm.store.cast_mut();
+        let VMExit { pc, callee, .. } = (*vm).exit;
+        if (*vm).trap_waiting != 0 {
+            let nothing = ptr::null_mut();
+            if ((*callee).call)(callee, nothing, nothing, ptr::null()) != 0 {
+                raise_host_error(callee.cast());
+            }
+        }
+        pc
     }
 }
 

@@ -123,7 +123,11 @@ impl Signature {
     /// The code of a crossing for functions of this type, made on first need.
     pub(super) fn trampoline(&self, crossing: Crossing) -> Result<*const u8, String> {
         self.maker.trampoline(&self.trampolines[crossing.index()], || {
-            Ok(arch::fill(&self.maker.make.make(crossing, &self.ty)?))
+            let code = arch::fill(&self.maker.make.make(crossing, &self.ty)?);
+            Ok(match crossing {
+                Crossing::Import { env } => arch::direct::import(&self.ty, env, code),
+                _ => code,
+            })
         })
     }
 

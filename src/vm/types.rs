@@ -6,12 +6,14 @@
 //! freed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, ptr};
+
+use smallvec::SmallVec;
 
 use super::enter::no_array_entry;
 use super::signature::{ArrayEntry, MakeTrampolines, Maker, Signature};
@@ -406,7 +408,7 @@ impl Types {
                 uses.push(group);
             }
         }
-        let hash = self.0.hasher.hash_one(&key);
+        let hash = self.0.hash(&key);
         // Dropping what may be the last reference to a group takes the lock: not before it is free.
         let mut others = Vec::new();
         let mut known = self.0.lock();
@@ -498,7 +500,32 @@ fn build(
     types
 }
 
+/// What is to be hashed, as bytes: to hash them all at once takes less than one number after the other.
+#[derive(Default)]
+struct Gathered(SmallVec<[u8; 64]>);
+
+impl Hasher for Gathered {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    // Which variant it is, of few.
+    fn write_isize(&mut self, number: isize) {
+        self.0.push(number as u8);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("it is hashed by the registry's hasher")
+    }
+}
+
 impl Registry {
+    fn hash(&self, key: &[SubType]) -> u64 {
+        let mut gathered = Gathered::default();
+        key.hash(&mut gathered);
+        self.hasher.hash_one(&gathered.0[..])
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

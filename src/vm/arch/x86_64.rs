@@ -155,6 +155,31 @@ pub unsafe fn resume_with(pc: usize, sp: usize, fp: usize, payload: [usize; 2]) 
     }
 }
 
+/// Where a C function is made to return that wasm's own call has gone on in, if something has to be
+/// looked at then.
+pub fn return_place() -> usize {
+    returned as *const () as usize
+}
+
+/// Goes on in wasm with what the C function has returned, which leads here in place of its caller.
+#[unsafe(naked)]
+unsafe extern "C" fn returned() {
+    naked_asm!(
+        "sub rsp, 8",
+        "push rax",
+        "sub rsp, 16",
+        "movsd [rsp], xmm0",
+        "lea rdi, [rsp + 24]",
+        "call {returned}",
+        "mov [rsp + 24], rax",
+        "movsd xmm0, [rsp]",
+        "add rsp, 16",
+        "pop rax",
+        "ret",
+        returned = sym crate::vm::leave::returned,
+    )
+}
+
 /// Calls `function(argument)` on the stack that ends at `top`.
 ///
 /// Walks over frames, like those that panics print, get from that stack to this one.
@@ -332,8 +357,8 @@ macro_rules! stubs {
                     "mov [rax + {exit_pc}], r10",
                     "jmp {body}",
                     store = const offset_of!(VMContext, store),
-                    exit_fp = const offset_of!(VMStore, exit_fp),
-                    exit_pc = const offset_of!(VMStore, exit_pc),
+                    exit_fp = const offset_of!(VMStore, exit.fp),
+                    exit_pc = const offset_of!(VMStore, exit.pc),
                     body = sym crate::vm::libcalls::raw::$name,
                 )
             })*

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use self::nodes::{Neighbours, Nodes};
 use crate::abi::layout::{
     BORROWED, CLEANUP, DIRECT_ENTRY_STACK, EndArrayCall, MOST_CARRIED, SMALL_STACK, VMContext,
-    VMMemory, VMStore, VMTable,
+    VMExit, VMMemory, VMStore, VMTable,
 };
 use crate::vm::budget::Budgets;
 use crate::vm::context::Instance;
@@ -285,8 +285,7 @@ impl Store {
         let interrupt = config.interruptible.then(Arc::<Interrupt>::default);
         let vm = VMStore {
             stack_limit: 0,
-            exit_fp: 0,
-            exit_pc: 0,
+            exit: VMExit::default(),
             interrupt: interrupt.as_ref().map_or(&raw const NEVER, |interrupt| interrupt.word()),
             fuel: 0,
             heap_base: ptr::null_mut(),
@@ -575,6 +574,12 @@ impl Store {
         // SAFETY: as above.
         unsafe { (*self.vm()).trap_waiting = trap.is_some().into() };
         drop(self.waiting_trap.replace(trap));
+    }
+
+    /// Lets a trap wait. The host calls this, which may be a C function that wasm has called.
+    pub fn put_waiting(&self, trap: Box<Raised>) {
+        self.set_waiting(Some(trap));
+        enter::look_at_return();
     }
 
     /// The word that is not 0 while a trap waits.

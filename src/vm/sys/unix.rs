@@ -19,6 +19,14 @@ pub fn page_size() -> usize {
     })
 }
 
+/// Whether something is mapped at an address.
+pub fn is_mapped(address: usize) -> bool {
+    let page = address & !(page_size() - 1);
+    let mut resident = 0;
+    // SAFETY: the system looks at nothing but its own tables, and writes one byte.
+    unsafe { libc::mincore(ptr::without_provenance_mut(page), 1, &raw mut resident) == 0 }
+}
+
 /// A range of address space that belongs to this value alone.
 #[derive(Debug)]
 pub struct Mapping {

@@ -149,7 +149,7 @@ fn walk_raw(
             let noted = (*activation).left_at;
             activation = (*activation).previous_in_store;
             let by_trampoline = activation.as_ref().and_then(|a| a.left_by_trampoline());
-            (pc, fp) = by_trampoline.unwrap_or(noted);
+            (pc, fp) = by_trampoline.unwrap_or((noted.pc, noted.fp));
         }
     }
 }
@@ -160,7 +160,8 @@ fn left_at(store: &Store) -> (usize, usize) {
     // have been forgotten before.
     unsafe {
         let by_trampoline = store.innermost().as_ref().and_then(|a| a.left_by_trampoline());
-        by_trampoline.unwrap_or(((*store.vm()).exit_pc, (*store.vm()).exit_fp))
+        let noted = (*store.vm()).exit;
+        by_trampoline.unwrap_or((noted.pc, noted.fp))
     }
 }
 

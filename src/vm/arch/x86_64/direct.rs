@@ -21,9 +21,10 @@ use std::arch::asm;
 use std::mem::offset_of;
 
 use super::thread_offset;
+use crate::abi::image::LINE;
 use crate::abi::layout::{
-    DIRECT_ENTRY_STACK, VMActivation, VMContext, VMFuncRef, VMStore, VMThread, VMVector, WITNESS,
-    entered,
+    DIRECT_ENTRY_STACK, VMActivation, VMContext, VMExit, VMFuncRef, VMHostContext, VMStore,
+    VMThread, VMVector, WITNESS, entered,
 };
 use crate::abi::signature::{KIND, MachineType, PAYLOAD, SLOT, array_size, kind, machine_type};
 use crate::wasm::{FuncType, ValType};
@@ -357,6 +358,47 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
     Some(code.finish())
 }
 
+/// The code of host functions of type `ty` that are C functions with plain values: if no trap waits in
+/// the store, notes where wasm was left, as a libcall's stub does, and goes on in the C function, which
+/// returns to wasm. Goes on in the code `otherwise` if one waits, and for all types for which this is
+/// not enough.
+pub fn import(ty: &FuncType, with_env: bool, otherwise: Vec<u8>) -> Vec<u8> {
+    let (given, on_stack) = places(ty.params(), 1);
+    let (wanted, more) = places(ty.params(), usize::from(with_env));
+    if !fits(ty) || ty.results().len() > 1 || on_stack + more > 0 {
+        return otherwise;
+    }
+    let exit = |field: usize| offset_of!(VMStore, exit) + field;
+    let mut code = Code::default();
+    code.load_word(RAX, RDI, offset_of!(VMContext, store));
+    // cmp dword ptr [rax + …], 0
+    code.memory(&[], false, &[0x83], 7, RAX, offset_of!(VMStore, trap_waiting));
+    code.bytes(&[0]);
+    code.jump(NOT_EQUAL, Label::Unusual);
+    code.load_word(R10, RSP, 0);
+    code.store(true, RBP, RAX, exit(offset_of!(VMExit, fp)));
+    code.store(true, R10, RAX, exit(offset_of!(VMExit, pc)));
+    code.store(true, RSP, RAX, exit(offset_of!(VMExit, sp)));
+    code.store(true, RDI, RAX, exit(offset_of!(VMExit, callee)));
+    code.load_word(RAX, RDI, offset_of!(VMHostContext, function));
+    if with_env {
+        code.load_word(RDI, RDI, offset_of!(VMHostContext, env));
+    }
+    for (from, to) in given.iter().zip(&wanted) {
+        if let (Place::Int(from), Place::Int(to)) = (*from, *to)
+            && from != to
+        {
+            code.move_register(to, from);
+        }
+    }
+    // jmp rax
+    code.bytes(&[0xff, 0xe0]);
+    code.align();
+    code.bind(Label::Unusual);
+    code.bytes(&otherwise);
+    code.finish()
+}
+
 fn is_wide(ty: ValType) -> bool {
     !matches!(machine_type(ty), MachineType::I32)
 }
@@ -396,6 +438,11 @@ impl Code {
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Makes what comes next begin a line of the cache, as the code as a whole does.
+    fn align(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(LINE), 0xcc);
     }
 
     /// An instruction with a register, or what stands in its place, and a word in memory.
@@ -618,6 +665,8 @@ impl Code {
         self.thread(&[0x3b], RAX, offset_of!(VMThread, floor));
         self.thread(&[0x0f, 0x4c], RAX, offset_of!(VMThread, floor));
         self.store(true, RAX, store, offset_of!(VMStore, stack_limit));
+        // It may say where another thread has left wasm.
+        self.clear_word(store, offset_of!(VMStore, exit) + offset_of!(VMExit, sp));
         self.move_register(scratch, RSP);
         self.thread(&[0x33], scratch, offset_of!(VMThread, mark));
         self.store(true, scratch, store, offset_of!(VMStore, entered_from));
