@@ -12,7 +12,7 @@ use super::sys::Mapping;
 
 /// What code should be near, 0 if nobody has said.
 static HOME: AtomicUsize = AtomicUsize::new(0);
-/// Below this address the next code is put, should it lie elsewhere otherwise.
+/// Below this address the next code is put.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// Bytes that are left to the program, which may be as large, and has its heap above.
@@ -49,21 +49,22 @@ fn start(home: usize) -> usize {
 ///
 /// When the system has no room, or a limit is reached.
 pub(super) fn reserve(len: usize) -> io::Result<Mapping> {
-    let anywhere = Mapping::reserve_aligned(len, GRANULE)?;
-    let home = HOME.load(Ordering::Relaxed);
-    if home == 0 || is_near(anywhere.base() as usize, home) {
-        return Ok(anywhere);
+    match reserve_near(len) {
+        Some(near) => Ok(near),
+        None => Mapping::reserve_aligned(len, GRANULE),
     }
+}
+
+/// The same, where code is wished, if that is known and there is room.
+fn reserve_near(len: usize) -> Option<Mapping> {
+    let home = Some(HOME.load(Ordering::Relaxed)).filter(|home| *home != 0)?;
     let mut hint = NEXT.load(Ordering::Relaxed).wrapping_sub(len) & !(GRANULE - 1);
     if !is_near(hint, home) {
         // What was there first may be free again.
         hint = start(home).wrapping_sub(len) & !(GRANULE - 1);
     }
     NEXT.store(hint, Ordering::Relaxed);
-    match Mapping::reserve_at(hint, len) {
-        Ok(near) if near.base() as usize == hint => Ok(near),
-        _ => Ok(anywhere),
-    }
+    Mapping::reserve_at(hint, len).ok().filter(|near| near.base() as usize == hint)
 }
 
 #[cfg(test)]
