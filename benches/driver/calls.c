@@ -85,7 +85,27 @@ static void call_pointed_at(void* sum, size_t count) {
   for (size_t i = 0; i < count; i++) *(int32_t*)sum = add(*(int32_t*)sum, 1);
 }
 
-static double call_pointer(void) {
+static __attribute__((noinline)) int32_t call_here(int32_t (*add)(int32_t, int32_t), int32_t sum) {
+  int32_t result = add(sum, 1);
+  // So that it is a call, and not a jump.
+  __asm__ volatile("" : "+r"(result));
+  return result;
+}
+
+static __attribute__((noinline)) int32_t call_deeper(int32_t (*add)(int32_t, int32_t), int32_t sum) {
+  volatile char room[64];
+  room[0] = 0;
+  return add(sum, 1) + room[0];
+}
+
+static void call_in_turn(void* sum, size_t count) {
+  int32_t (*add)(int32_t, int32_t) = pointed_at;
+  for (size_t i = 0; i < count; i++) {
+    *(int32_t*)sum = (i % 2 ? call_deeper : call_here)(add, *(int32_t*)sum);
+  }
+}
+
+static double by_pointer(void (*work)(void*, size_t)) {
   native_t (*pointer)(const wasm_func_t*, const wasm_functype_t*) = optional("tenon_func_pointer");
   wasm_functype_t* (*type_of)(const wasm_func_t*) = optional("wasm_func_type");
   if (!pointer || !type_of) return NAN;
@@ -93,10 +113,18 @@ static double call_pointer(void) {
   pointed_at = (int32_t (*)(int32_t, int32_t))pointer(c.func, type_of(c.func));
   if (!pointed_at || pointed_at(1, 2) != 3) fail("1 + 2");
   int32_t sum = 0;
-  return best(call_pointed_at, &sum) * 1e9;
+  return best(work, &sum) * 1e9;
 }
 
-/* What no crossing can be faster than: a call with another one in it. */
+static double call_pointer(void) {
+  return by_pointer(call_pointed_at);
+}
+
+static double call_pointer_in_turn(void) {
+  return by_pointer(call_in_turn);
+}
+
+/* What no crossing with a frame of its own can be faster than: a call with another one in it. */
 static int32_t (*volatile inner)(int32_t) = native_next;
 
 static __attribute__((noinline)) int32_t outer(int32_t value) {
@@ -122,6 +150,7 @@ const measure_t call_measures[] = {
   {"call_empty", "ns", "`wasm_func_call` of () → ()", call_empty},
   {"callback", "ns", "host callback (i32) → i32, its loop included", callback},
   {"call_pointer", "ns", "call by a C function pointer, (i32, i32) → i32", call_pointer},
+  {"call_pointer_in_turn", "ns", "the same, from two depths of the stack in turn", call_pointer_in_turn},
   {"call_import", "ns", "plain C import (i32) → i32, its loop included", call_import},
   {"call_c", "ns", "in C alone: a call with another in it, by pointers", call_c},
   {0},

@@ -42,6 +42,8 @@ pub enum Entry {
 /// Bytes from the witness of an entry up to what its frame pointer points to.
 pub const WITNESS_AT: usize = 48;
 const RESULTS_AT: i32 = 56;
+/// Bytes below the frame pointer, with what aligns them.
+const LARGEST_FRAME: usize = 64;
 
 /// The entry whose frame pointer this is.
 ///
@@ -172,7 +174,7 @@ fn fits(ty: &FuncType) -> bool {
 pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
     let results = result_places(ty.results()).filter(|_| fits(ty))?;
     let (args, on_stack) = places(ty.params(), 1);
-    let frame = if results.is_empty() { 48 } else { 64 };
+    let frame = if results.is_empty() { WITNESS_AT } else { LARGEST_FRAME };
     let (func, args_vec, results_vec, store, callee) = (RDI, RSI, RDX, RCX, R8);
     let (args_at, results_at) = (R9, R10);
     let mut code = Code::default();
@@ -257,7 +259,7 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
     }
     code.go_on_in_end(store, entered::CLEANUP);
 
-    code.settle(store, R11, frame);
+    code.settle(store, R11);
 
     code.bind(Label::Unusual);
     code.pop(RBP);
@@ -319,7 +321,7 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
     code.move_register(RDI, RAX);
     code.jump_memory(store, offset_of!(VMStore, call_ended));
 
-    code.settle(store, R10, frame);
+    code.settle(store, R10);
 
     code.bind(Label::Unusual);
     let args_size = array_size(given.len()).next_multiple_of(16);
@@ -412,7 +414,7 @@ const NOT_EQUAL: u8 = 5;
 /// Where code goes on that is not the usual.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Label {
-    /// Nothing has been changed but that there is a frame.
+    /// Nothing has been changed but that an entry has its frame.
     Unusual,
     /// The function has returned, and something is to be done.
     Cleanup,
@@ -647,7 +649,7 @@ impl Code {
 
     /// Sets the stack limit for entries with this stack pointer, if the runtime need not look at
     /// anything; then goes on in the entry.
-    fn settle(&mut self, store: u8, scratch: u8, frame: usize) {
+    fn settle(&mut self, store: u8, scratch: u8) {
         self.bind(Label::Settle);
         self.thread(&[0x8b], RAX, offset_of!(VMThread, outermost));
         self.test(RAX);
@@ -659,8 +661,8 @@ impl Code {
         self.thread(&[0x2b], scratch, offset_of!(VMThread, direct_floor));
         self.thread(&[0x3b], scratch, offset_of!(VMThread, direct_span));
         self.jump(NOT_BELOW, Label::Unusual);
-        // lea rax, [rsp - frame]; sub, cmp, cmovl: the larger of both limits
-        self.memory_at(&[], true, &[0x8d], RAX, RSP, -(frame as i32));
+        // lea rax, [rsp - …]; sub, cmp, cmovl: the larger of both limits
+        self.memory_at(&[], true, &[0x8d], RAX, RSP, -(LARGEST_FRAME as i32));
         self.memory(&[], true, &[0x2b], RAX, store, offset_of!(VMStore, max_stack));
         self.thread(&[0x3b], RAX, offset_of!(VMThread, floor));
         self.thread(&[0x0f, 0x4c], RAX, offset_of!(VMThread, floor));
