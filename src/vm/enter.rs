@@ -222,7 +222,7 @@ impl Thread {
         let (inside, outside) = (activation.witness(), activation.vm.outside.cast::<Witness>());
         if outside.is_null() {
             // Wasm that runs enters nothing.
-            return self.is_gone(inside, here) || !self.has_gone_on_in_c(activation, here);
+            return !self.has_gone_on_in_c(activation, here) || self.is_gone(inside, here);
         }
         [inside, outside].iter().any(|witness| self.is_gone(*witness, here))
     }
