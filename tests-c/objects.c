@@ -580,6 +580,8 @@ static int scribble(volatile char* bytes) {
 }
 
 static void objects_are_made_after_a_jump_out_of_wasm(void) {
+  // To find the frames that a jump has left the library looks where they were: for valgrind an error.
+  if (is_set("TEST_VALGRIND")) return;
   wasm_store_t* store = new_store();
   wasm_func_t* jump = func_with_env(store, wasm_functype_new_0_0(), jump_away, NULL);
   wasm_extern_t* imports[] = {wasm_func_as_extern(jump)};
