@@ -83,8 +83,8 @@ pub struct VMStore {
     pub heap_end: u32,
     /// Where the engine's table of types is, by [`VMType::slot`]. It is replaced when it grows.
     pub types: *const AtomicPtr<*const VMType>,
-    /// What [`stack_limit`](VMStore::stack_limit) was set for, if by a direct entry: its stack pointer,
-    /// combined with the thread's [`mark`](VMThread::mark) by exclusive or. 0 if the limit may be
+    /// What [`stack_limit`](VMStore::stack_limit) was set for, if by a direct entry: its stack pointer
+    /// when it calls, combined with the thread's [`mark`](VMThread::mark) by exclusive or. 0 if the limit may be
     /// another.
     pub entered_from: usize,
     /// The newest entry into the store.

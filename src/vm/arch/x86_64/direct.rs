@@ -42,8 +42,6 @@ pub enum Entry {
 /// Bytes from the witness of an entry up to what its frame pointer points to.
 pub const WITNESS_AT: usize = 48;
 const RESULTS_AT: i32 = 56;
-/// Bytes below the frame pointer, with what aligns them.
-const LARGEST_FRAME: usize = 64;
 
 /// The entry whose frame pointer this is.
 ///
@@ -174,7 +172,7 @@ fn fits(ty: &FuncType) -> bool {
 pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
     let results = result_places(ty.results()).filter(|_| fits(ty))?;
     let (args, on_stack) = places(ty.params(), 1);
-    let frame = if results.is_empty() { WITNESS_AT } else { LARGEST_FRAME };
+    let frame = if results.is_empty() { 48 } else { 64 };
     let (func, args_vec, results_vec, store, callee) = (RDI, RSI, RDX, RCX, R8);
     let (args_at, results_at) = (R9, R10);
     let mut code = Code::default();
@@ -199,7 +197,7 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
         code.bytes(&[kind(*ty)]);
         code.jump(NOT_EQUAL, Label::Unusual);
     }
-    code.begin_entry(store, R11);
+    code.begin_entry(store, R11, frame);
     code.save(Entry::Array, R11);
     if !results.is_empty() {
         code.push(results_at);
@@ -259,7 +257,7 @@ pub fn array_entry(ty: &FuncType) -> Option<Vec<u8>> {
     }
     code.go_on_in_end(store, entered::CLEANUP);
 
-    code.settle(store, R11);
+    code.settle(store, R11, frame);
 
     code.bind(Label::Unusual);
     code.pop(RBP);
@@ -290,7 +288,7 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
 
     code.begin_frame();
     code.move_address(store, its_store);
-    code.begin_entry(store, R10);
+    code.begin_entry(store, R10, frame);
     code.save(Entry::Pointer, R10);
     code.note_entry(store);
     code.reserve_stack(on_stack);
@@ -321,7 +319,7 @@ pub unsafe fn pointer(func: *const VMFuncRef, ty: &FuncType) -> Option<Vec<u8>> 
     code.move_register(RDI, RAX);
     code.jump_memory(store, offset_of!(VMStore, call_ended));
 
-    code.settle(store, R10);
+    code.settle(store, R10, frame);
 
     code.bind(Label::Unusual);
     let args_size = array_size(given.len()).next_multiple_of(16);
@@ -628,9 +626,9 @@ impl Code {
     }
 
     /// Goes on elsewhere if the runtime has to look at something before wasm is entered, and sees to
-    /// the stack limit. The thread's activation for such entries is in `rax` then.
-    fn begin_entry(&mut self, store: u8, scratch: u8) {
-        self.move_register(scratch, RSP);
+    /// the stack limit: the entry will take `frame` bytes. The thread's activation for such entries is in `rax` then.
+    fn begin_entry(&mut self, store: u8, scratch: u8, frame: usize) {
+        self.stack_after(scratch, frame);
         self.thread(&[0x33], scratch, offset_of!(VMThread, mark));
         self.memory(&[], true, &[0x3b], scratch, store, offset_of!(VMStore, entered_from));
         self.jump(NOT_EQUAL, Label::Settle);
@@ -640,6 +638,12 @@ impl Code {
         self.check_idle(store, scratch);
     }
 
+    /// The stack pointer after `frame` more bytes.
+    fn stack_after(&mut self, to: u8, frame: usize) {
+        // lea to, [rsp - frame]
+        self.memory_at(&[], true, &[0x8d], to, RSP, -(frame as i32));
+    }
+
     fn check_idle(&mut self, store: u8, scratch: u8) {
         self.load_word(scratch, RAX, offset_of!(VMActivation, resume_fp));
         self.memory(&[], true, &[0x0b], scratch, store, offset_of!(VMStore, innermost));
@@ -647,9 +651,9 @@ impl Code {
         self.jump(NOT_EQUAL, Label::Unusual);
     }
 
-    /// Sets the stack limit for entries with this stack pointer, if the runtime need not look at
+    /// Sets the stack limit for entries with this stack pointer and frame, if the runtime need not look at
     /// anything; then goes on in the entry.
-    fn settle(&mut self, store: u8, scratch: u8) {
+    fn settle(&mut self, store: u8, scratch: u8, frame: usize) {
         self.bind(Label::Settle);
         self.thread(&[0x8b], RAX, offset_of!(VMThread, outermost));
         self.test(RAX);
@@ -661,15 +665,15 @@ impl Code {
         self.thread(&[0x2b], scratch, offset_of!(VMThread, direct_floor));
         self.thread(&[0x3b], scratch, offset_of!(VMThread, direct_span));
         self.jump(NOT_BELOW, Label::Unusual);
-        // lea rax, [rsp - …]; sub, cmp, cmovl: the larger of both limits
-        self.memory_at(&[], true, &[0x8d], RAX, RSP, -(LARGEST_FRAME as i32));
+        // sub, cmp, cmovl: the larger of both limits
+        self.stack_after(RAX, frame);
         self.memory(&[], true, &[0x2b], RAX, store, offset_of!(VMStore, max_stack));
         self.thread(&[0x3b], RAX, offset_of!(VMThread, floor));
         self.thread(&[0x0f, 0x4c], RAX, offset_of!(VMThread, floor));
         self.store(true, RAX, store, offset_of!(VMStore, stack_limit));
         // It may say where another thread has left wasm.
         self.clear_word(store, offset_of!(VMStore, exit) + offset_of!(VMExit, sp));
-        self.move_register(scratch, RSP);
+        self.stack_after(scratch, frame);
         self.thread(&[0x33], scratch, offset_of!(VMThread, mark));
         self.store(true, scratch, store, offset_of!(VMStore, entered_from));
         self.bytes(&[0xe9]);
